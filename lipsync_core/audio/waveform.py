@@ -1,0 +1,142 @@
+"""Sound as one channel of samples: from files and Blender's decoder to the rate that the networks hear."""
+
+from __future__ import annotations
+
+import wave
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import FloatArray, check_shape
+from ..errors import AudioError
+
+SPEECH_RATE = 16_000  # Hz: what every model hears
+SILENCE_RMS = 1e-4  # -80 dBFS: below this there is nothing to speak from
+_RESAMPLING_ZEROS = 24  # zero crossings of the low-pass filter on either side
+
+
+@dataclass(frozen=True)
+class Waveform:
+    """One channel of sound.
+
+    Attributes:
+        samples: `(N,)` float32, full scale is 1.
+        sample_rate: Samples per second, Hz.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        check_shape("Waveform.samples", self.samples, "N")
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate
+
+    def between(self, start_seconds: float, end_seconds: float) -> Waveform:
+        """Return the stretch between two times, cut to what is there."""
+        first, last = (max(0, round(t * self.sample_rate)) for t in (start_seconds, end_seconds))
+        return Waveform(self.samples[first:last], self.sample_rate)
+
+    def at_rate(self, sample_rate: int) -> Waveform:
+        """Return the same sound with another number of samples per second."""
+        return Waveform(resample(self.samples, self.sample_rate, sample_rate), sample_rate)
+
+
+def speech_waveform(channels: FloatArray, sample_rate: int, source: str) -> Waveform:
+    """Make what the networks hear out of what a decoder gave: one channel at 16 kHz.
+
+    Args:
+        channels: `(N, C)` samples, full scale is 1.
+        sample_rate: Samples per second, Hz.
+        source: Where the sound came from, for messages.
+
+    Raises:
+        AudioError: If there is no sound, or it is silent throughout.
+    """
+    check_shape(f"The sound of {source}", channels, "N C")
+    if len(channels) == 0:
+        raise AudioError(f"{source} holds no sound; choose a recording of speech.")
+    mono = Waveform(channels.mean(axis=1, dtype=np.float32), sample_rate)
+    if np.sqrt(np.mean(np.square(mono.samples, dtype=np.float64))) < SILENCE_RMS:
+        raise AudioError(f"{source} is silent throughout; choose a recording of speech.")
+    return mono.at_rate(SPEECH_RATE)
+
+
+def resample(samples: FloatArray, rate: int, new_rate: int) -> NDArray[np.float32]:
+    """Change the sample rate by a rational factor with a Kaiser-windowed sinc filter.
+
+    Every output sample is one dot product with a phase of the filter; the filter's delay is taken out, so sample 0
+    stays sample 0.
+
+    Args:
+        samples: `(N,)`.
+        rate: Samples per second of `samples`, Hz.
+        new_rate: Samples per second wanted, Hz.
+    """
+    if rate == new_rate:
+        return samples.astype(np.float32)
+    ratio = Fraction(new_rate, rate)
+    taps = _low_pass(ratio)  # (up, K): one row per output phase
+    half = taps.shape[1] // 2
+    count = -(-len(samples) * ratio.numerator // ratio.denominator)
+    padded = np.pad(samples.astype(np.float32), (half, half + taps.shape[1]))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, taps.shape[1])
+    output = np.empty(count, np.float32)
+    for phase in range(min(ratio.numerator, count)):
+        first = phase * ratio.denominator // ratio.numerator
+        rows = windows[first :: ratio.denominator][: len(output[phase :: ratio.numerator])]
+        output[phase :: ratio.numerator] = rows @ taps[phase * ratio.denominator % ratio.numerator]
+    return output
+
+
+def _low_pass(ratio: Fraction) -> NDArray[np.float32]:
+    """Return the filter for each of the output's phases, `(up, K)`."""
+    cutoff = min(1.0, float(ratio)) * 0.95  # share of the input's Nyquist frequency
+    half = int(np.ceil(_RESAMPLING_ZEROS / cutoff))
+    offsets = np.arange(-half, half + 1) - np.arange(ratio.numerator)[:, None] / ratio.numerator
+    window = np.i0(9.0 * np.sqrt(np.clip(1 - (offsets / (half + 1)) ** 2, 0, 1))) / np.i0(9.0)
+    return (cutoff * np.sinc(cutoff * offsets) * window).astype(np.float32)
+
+
+def read_wav(path: Path) -> tuple[NDArray[np.float32], int]:
+    """Read a PCM WAV file with the standard library alone.
+
+    Returns:
+        `(N, C)` samples, full scale is 1, and the sample rate in Hz.
+
+    Raises:
+        AudioError: If the file is not a PCM WAV file.
+    """
+    try:
+        with wave.open(str(path), "rb") as file:
+            width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
+            frames = file.readframes(file.getnframes())
+    except (wave.Error, EOFError, OSError) as fault:
+        raise AudioError(f"{path} cannot be read as a WAV file ({fault}); convert it to PCM WAV.") from fault
+    return _pcm_to_float(frames, width).reshape(-1, channels), rate
+
+
+def _pcm_to_float(frames: bytes, width: int) -> NDArray[np.float32]:
+    if width == 1:
+        return (np.frombuffer(frames, np.uint8).astype(np.float32) - 128) / 128
+    if width == 3:
+        padded = np.zeros((len(frames) // 3, 4), np.uint8)
+        padded[:, 1:] = np.frombuffer(frames, np.uint8).reshape(-1, 3)
+        return padded.view("<i4")[:, 0].astype(np.float32) / 2**31
+    kind: Any = {2: "<i2", 4: "<i4"}[width]
+    return np.frombuffer(frames, kind).astype(np.float32) / float(2 ** (8 * width - 1))
+
+
+def write_wav(path: Path, waveform: Waveform) -> None:
+    """Write 16-bit PCM."""
+    clipped = np.clip(waveform.samples, -1, 1)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, waveform.sample_rate, 0, "NONE", "not compressed"))
+        file.writeframes(np.round(clipped * 32767).astype("<i2").tobytes())

@@ -1,0 +1,1 @@
+"""The 468-point face: its surface, its landmarks, its blendshapes."""
