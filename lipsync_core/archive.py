@@ -10,6 +10,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -46,7 +47,10 @@ def write_archive(
 ) -> None:
     """Write `header` (JSON values) and `arrays` to `path`, whole or not at all."""
     text = json.dumps({"format": kind.name, "version": kind.version, **header}, indent=1, ensure_ascii=False)
-    with replacing(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with (
+        replacing(path) as partial,
+        zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+    ):
         archive.writestr(HEADER_NAME, text)
         for name, array in arrays.items():
             buffer = io.BytesIO()
@@ -72,8 +76,10 @@ def read_archive(path: Path, kind: ArchiveFormat) -> tuple[dict[str, Any], dict[
             header = _read_header(path, archive, kind)
             names = [name for name in archive.namelist() if name.endswith(".npy")]
             arrays = {name.removesuffix(".npy"): _read_array(archive, name) for name in names}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as fault:
-        raise FormatError(f"The {kind.noun} file {path} is damaged ({fault}); copy or make it again.") from fault
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as fault:
+        raise FormatError(
+            f"The {kind.noun} file {path} is damaged ({fault}); copy or make it again."
+        ) from fault
     return header, arrays
 
 

@@ -16,7 +16,13 @@ MOUTH_SHAPES = (
     "mouthUpperUpLeft", "mouthUpperUpRight",
 )  # fmt: skip
 BROW_SHAPES = ("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight")
-CHEEK_AND_NOSE_SHAPES = ("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight")
+CHEEK_AND_NOSE_SHAPES = (
+    "cheekPuff",
+    "cheekSquintLeft",
+    "cheekSquintRight",
+    "noseSneerLeft",
+    "noseSneerRight",
+)
 TONGUE_SHAPES = ("tongueOut",)
 
 ARKIT_NAMES: tuple[str, ...] = (

@@ -1,0 +1,143 @@
+"""What the networks hear of a sound: a short-time Fourier transform, as complex bins or as log-mel bands.
+
+Lahiri et al. 2021, section 3: Hann window of 30 ms, hop of 10 ms, 256 frequency bins. Column `c` is centred on the
+time `c * hop_length / sample_rate`; beyond both ends of the sound there is silence. Training and Blender run this
+same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import FormatError
+from .waveform import SPEECH_RATE, Waveform
+
+FeatureKind = Literal["log_mel", "complex_stft"]
+
+_BLOCK = 4096  # columns transformed at a time: bounds the memory for an hour of speech
+_FFT_SIZE = 512
+_BINS = 256  # bins 1..256: the constant is dropped, which leaves the paper's 256
+_SPEECH_LEVEL = 0.1  # RMS that the loud parts of every track are brought to (-20 dBFS)
+_LOUD_DECIBELS = 20.0  # columns within this of the loudest count as loud
+_LARGEST_GAIN = 30.0  # a whisper is raised by at most this factor, so that room noise stays noise
+_COMPRESSION = 0.3  # exponent that flattens the range of magnitudes; the paper gives none
+_MEL_FLOOR = 1e-5  # added before the logarithm: silence has a finite level
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """How a sound becomes features. Stored in every model, so that inference cannot differ from training.
+
+    Attributes:
+        kind: `"log_mel"`, `(C, mel_bands)`; or `"complex_stft"`, `(C, 512)`: 256 real parts, then 256 imaginary.
+        sample_rate: Hz.
+        window_length: Samples of the Hann window.
+        hop_length: Samples from one column to the next.
+        mel_bands: Bands of `"log_mel"`.
+    """
+
+    kind: FeatureKind = "log_mel"
+    sample_rate: int = SPEECH_RATE
+    window_length: int = 480
+    hop_length: int = 160
+    mel_bands: int = 80
+
+    @property
+    def column_rate(self) -> float:
+        """Columns per second."""
+        return self.sample_rate / self.hop_length
+
+    @property
+    def size(self) -> int:
+        """Numbers per column."""
+        return self.mel_bands if self.kind == "log_mel" else 2 * _BINS
+
+    def to_header(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_header(cls, header: dict[str, Any]) -> FeatureSpec:
+        """Read what `to_header` wrote.
+
+        Raises:
+            FormatError: If it asks for features that this version does not know.
+        """
+        if header.get("kind") not in ("log_mel", "complex_stft"):
+            raise FormatError(
+                f"The model hears {header.get('kind')!r} features, unknown here; update LipSync3D."
+            )
+        return cls(**header)
+
+
+def audio_features(waveform: Waveform, spec: FeatureSpec) -> NDArray[np.float32]:
+    """Turn a sound into one column of features every hop.
+
+    Args:
+        waveform: Sound of any rate.
+        spec: What to compute.
+
+    Returns:
+        `(C, F)` float32 with `C = 1 + N // hop_length` columns; column `c` is centred on sample `c * hop_length`.
+    """
+    sound = normalise_level(waveform.at_rate(spec.sample_rate))
+    blocks = [_as_features(block, spec) for block in _spectra(sound.samples, spec)]
+    return np.concatenate(blocks)
+
+
+def normalise_level(waveform: Waveform) -> Waveform:
+    """Bring the loud parts of a track to one level, so that a recording's gain does not matter."""
+    length = max(1, waveform.sample_rate // 50)  # 20 ms
+    count = max(1, len(waveform.samples) // length)
+    cut = waveform.samples[: count * length]
+    power = np.mean(np.square(cut.reshape(count, -1), dtype=np.float64), axis=1)
+    loud = power[power >= power.max() * 10 ** (-_LOUD_DECIBELS / 10)]
+    gain = min(_SPEECH_LEVEL / max(np.sqrt(loud.mean()), 1e-9), _LARGEST_GAIN)
+    return Waveform(waveform.samples * np.float32(gain), waveform.sample_rate)
+
+
+def _spectra(samples: NDArray[np.float32], spec: FeatureSpec) -> Iterator[NDArray[np.complex64]]:
+    """Yield blocks of `(C, 256)` spectra."""
+    half = spec.window_length // 2
+    padded = np.pad(samples, (half, half + spec.hop_length))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, spec.window_length)[:: spec.hop_length]
+    windows = windows[: 1 + len(samples) // spec.hop_length]
+    hann = _hann(spec.window_length)
+    for start in range(0, len(windows), _BLOCK):
+        spectrum = np.fft.rfft(windows[start : start + _BLOCK] * hann, _FFT_SIZE, axis=1)
+        yield spectrum[:, 1 : _BINS + 1].astype(np.complex64)
+
+
+def _as_features(spectrum: NDArray[np.complex64], spec: FeatureSpec) -> NDArray[np.float32]:
+    if spec.kind == "log_mel":
+        power = spectrum.real**2 + spectrum.imag**2
+        return np.log(power @ mel_filters(spec).T + np.float32(_MEL_FLOOR))
+    compressed = spectrum * (np.abs(spectrum) + np.float32(1e-6)) ** np.float32(_COMPRESSION - 1)
+    return np.concatenate([compressed.real, compressed.imag], axis=1).astype(np.float32)
+
+
+@cache
+def _hann(length: int) -> NDArray[np.float32]:
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+
+
+@cache
+def mel_filters(spec: FeatureSpec) -> NDArray[np.float32]:
+    """Return the triangular filters of the mel scale, `(mel_bands, 256)`, each of unit sum.
+
+    The scale is O'Shaughnessy's, 2595 log10(1 + f / 700).
+    """
+    bin_hertz = np.arange(1, _BINS + 1) * spec.sample_rate / _FFT_SIZE
+    top = 2595 * np.log10(1 + spec.sample_rate / 2 / 700)
+    corners = 700 * (10 ** (np.linspace(0, top, spec.mel_bands + 2) / 2595) - 1)
+    widths = np.maximum(np.diff(corners), spec.sample_rate / _FFT_SIZE)  # no filter falls between two bins
+    rising = 1 - (corners[1:-1, None] - bin_hertz) / widths[:-1, None]
+    falling = 1 - (bin_hertz - corners[1:-1, None]) / widths[1:, None]
+    filters = np.clip(np.minimum(rising, falling), 0, None)
+    return (filters / filters.sum(axis=1, keepdims=True)).astype(np.float32)

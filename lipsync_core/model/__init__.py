@@ -1,0 +1,1 @@
+"""A trained model: its file, and how it is run with NumPy alone."""

@@ -1,0 +1,57 @@
+"""The few network layers that inference needs, in NumPy. Sequences are `(T, C)`: time first, then channels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Sequence = NDArray[np.float32]
+
+LEAKY_SLOPE = 0.2  # of the leaky ReLU; the paper states none
+
+
+def convolve(
+    x: Sequence, weight: Sequence, bias: Sequence, *, dilation: int = 1, stride: int = 1
+) -> Sequence:
+    """Convolve along time with zero padding, so that output step `t` is centred on input step `t * stride`.
+
+    One matrix product per tap: no window is ever copied out.
+
+    Args:
+        x: `(T, C)`.
+        weight: `(K, C, O)`, `K` odd.
+        bias: `(O,)`.
+        dilation: Steps from one tap to the next.
+        stride: Input steps per output step.
+
+    Returns:
+        `(ceil(T / stride), O)`.
+    """
+    reach = (len(weight) // 2) * dilation
+    padded = np.pad(x, ((reach, reach), (0, 0)))
+    output = np.broadcast_to(bias, (-(-len(x) // stride), weight.shape[2])).copy()
+    for tap, matrix in enumerate(weight):
+        start = tap * dilation
+        output += padded[start : start + len(x) : stride] @ matrix
+    return output
+
+
+def layer_norm(x: Sequence, gain: Sequence, bias: Sequence) -> Sequence:
+    """Standardise each time step over its channels: `(T, C)` to `(T, C)`."""
+    centred = x - x.mean(axis=1, keepdims=True)
+    variance = np.mean(centred**2, axis=1, keepdims=True)
+    return centred / np.sqrt(variance + 1e-5) * gain + bias
+
+
+def leaky_relu(x: Sequence) -> Sequence:
+    """Let positive values pass and damp negative ones."""
+    return np.maximum(x, LEAKY_SLOPE * x)
+
+
+def interpolate(x: Sequence, positions: NDArray[np.float64]) -> Sequence:
+    """Read a sequence `(T, C)` between its steps, linearly, at `(P,)` positions; the ends are held."""
+    positions = np.clip(positions, 0, len(x) - 1)
+    lower = np.minimum(positions.astype(np.int64), max(len(x) - 2, 0))
+    upper = np.minimum(lower + 1, len(x) - 1)
+    share = (positions - lower).astype(np.float32)[:, None]
+    return x[lower] * (1 - share) + x[upper] * share
