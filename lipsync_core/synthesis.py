@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .animation import FaceAnimation, animation_from_codes, frame_times
-from .audio.features import audio_features
+from .audio.features import hear
 from .audio.waveform import Waveform
 from .errors import AudioError
 from .model.encoders import encode
@@ -35,13 +36,31 @@ def synthesize(
         AudioError: If the sound is too short.
     """
     if waveform.duration < SHORTEST_SECONDS:
-        raise AudioError(
-            f"The sound lasts {waveform.duration:.2f} s, too short to speak; choose a longer one."
-        )
+        raise AudioError(f"The sound lasts {waveform.duration:.2f} s, too short to speak; choose a longer one.")
     rate = fps or model.description.fps
-    features = audio_features(waveform, model.features)
-    progress(0.2)
     times = frame_times(math.ceil(waveform.duration * rate - 1e-6), rate)
-    columns = times * model.features.column_rate
-    codes = encode(features, columns, model.encoder, model.encoder_weights, part_of(progress, 0.2, 1.0))
-    return animation_from_codes(codes.astype(np.float32), rate, model)
+    return animation_from_codes(predict_codes(model, waveform, times, progress), rate, model)
+
+
+def predict_codes(
+    model: SpeechModel,
+    waveform: Waveform,
+    seconds: NDArray[np.float64],
+    progress: Progress = ignore_progress,
+) -> NDArray[np.float32]:
+    """Predict the code of a face at given times of a sound.
+
+    Args:
+        model: The speaker.
+        waveform: What is said.
+        seconds: `(T,)` times from the first sample, s.
+        progress: Told the share done.
+
+    Returns:
+        `(T, N)` float32.
+    """
+    heard = hear(waveform, seconds, model.features)
+    progress(0.2)
+    report = part_of(progress, 0.2, 1.0)
+    codes = encode(heard.features, heard.columns, model.encoder, model.encoder_weights, report)
+    return codes.astype(np.float32)

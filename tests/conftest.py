@@ -58,6 +58,7 @@ def tiny_model(seed: int = 0, fps: float = 25.0) -> SpeechModel:
         features=features,
         encoder=encoder,
         encoder_weights=tiny_encoder(encoder, features.mel_bands, 8, rng),
+        neutral=generic_face(),
         base=generic_face(),
         shapes=rng.normal(0, 0.01, (encoder.code_size, 468, 3)).astype(np.float32),
         blendshape_names=ARKIT_NAMES,

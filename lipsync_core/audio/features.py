@@ -26,6 +26,7 @@ _BINS = 256  # bins 1..256: the constant is dropped, which leaves the paper's 25
 _SPEECH_LEVEL = 0.1  # RMS that the loud parts of every track are brought to (-20 dBFS)
 _LOUD_DECIBELS = 20.0  # columns within this of the loudest count as loud
 _LARGEST_GAIN = 30.0  # a whisper is raised by at most this factor, so that room noise stays noise
+_MARGIN_SECONDS = 0.5  # silence put before and after a track
 _COMPRESSION = 0.3  # exponent that flattens the range of magnitudes; the paper gives none
 _MEL_FLOOR = 1e-5  # added before the logarithm: silence has a finite level
 
@@ -76,18 +77,45 @@ class FeatureSpec:
         return cls(**header)
 
 
+@dataclass(frozen=True)
+class Heard:
+    """What a network hears of a track, and where in it each animation frame lies.
+
+    Attributes:
+        features: `(C, F)` float32; half a second of silence at either end belongs to it.
+        columns: `(T,)` float64, the time of each frame, in columns.
+    """
+
+    features: NDArray[np.float32]
+    columns: NDArray[np.float64]
+
+
+def hear(waveform: Waveform, seconds: NDArray[np.float64], spec: FeatureSpec) -> Heard:
+    """Compute the features of a track, with silence before and after it.
+
+    Args:
+        waveform: Sound of any rate.
+        seconds: `(T,)` the time of each frame from the first sample, s.
+        spec: What to compute.
+    """
+    sound = normalise_level(waveform.at_rate(spec.sample_rate))
+    margin = round(_MARGIN_SECONDS * spec.column_rate)
+    padded = np.pad(sound.samples, margin * spec.hop_length)
+    features = audio_features(Waveform(padded, spec.sample_rate), spec)
+    return Heard(features, seconds * spec.column_rate + margin)
+
+
 def audio_features(waveform: Waveform, spec: FeatureSpec) -> NDArray[np.float32]:
     """Turn a sound into one column of features every hop.
 
     Args:
-        waveform: Sound of any rate.
+        waveform: Sound at the rate of `spec`.
         spec: What to compute.
 
     Returns:
         `(C, F)` float32 with `C = 1 + N // hop_length` columns; column `c` is centred on sample `c * hop_length`.
     """
-    sound = normalise_level(waveform.at_rate(spec.sample_rate))
-    blocks = [_as_features(block, spec) for block in _spectra(sound.samples, spec)]
+    blocks = [_as_features(block, spec) for block in _spectra(waveform.samples, spec)]
     return np.concatenate(blocks)
 
 

@@ -59,6 +59,7 @@ class SpeechModel:
         features: What it hears.
         encoder: The shape of its encoder.
         encoder_weights: The encoder's arrays by name.
+        neutral: `(468, 3)` float32, the speaker at rest, face units.
         base: `(468, 3)` float32, the face at code zero, face units.
         shapes: `(N, 468, 3)` float32, what each number of the code adds, face units.
         blendshape_names: Names of the `B` blendshapes.
@@ -70,6 +71,7 @@ class SpeechModel:
     features: FeatureSpec
     encoder: EncoderSpec
     encoder_weights: dict[str, NDArray[np.float32]]
+    neutral: NDArray[np.float32]
     base: NDArray[np.float32]
     shapes: NDArray[np.float32]
     blendshape_names: tuple[str, ...]
@@ -78,6 +80,7 @@ class SpeechModel:
 
     def __post_init__(self) -> None:
         size, count = self.encoder.code_size, len(self.blendshape_names)
+        check_shape("SpeechModel.neutral", self.neutral, "468 3")
         check_shape("SpeechModel.base", self.base, "468 3")
         check_shape("SpeechModel.shapes", self.shapes, f"{size} 468 3")
         check_shape("SpeechModel.blendshape_weights", self.blendshape_weights, f"{size} {count}")
@@ -93,6 +96,7 @@ def write_model(path: Path, model: SpeechModel) -> None:
         "blendshapes": list(model.blendshape_names),
     }
     arrays = {
+        "neutral": model.neutral,
         "base": model.base,
         "shapes": model.shapes,
         "blendshape_weights": model.blendshape_weights,
@@ -115,6 +119,7 @@ def read_model(path: Path) -> SpeechModel:
             features=FeatureSpec.from_header(header["features"]),
             encoder=EncoderSpec.from_header(header["encoder"]),
             encoder_weights=_encoder_weights(arrays),
+            neutral=arrays["neutral"],
             base=arrays["base"],
             shapes=arrays["shapes"],
             blendshape_names=tuple(header["blendshapes"]),

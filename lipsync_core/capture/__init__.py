@@ -1,0 +1,1 @@
+"""From a video to a clip: frames, the tracked face, head motion taken out. Never imported inside Blender."""

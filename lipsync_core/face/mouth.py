@@ -1,0 +1,23 @@
+"""How far a mouth is open and how wide it is: the measures that closures and errors are stated in."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import FloatArray
+from .topology import LIP_GAP, MOUTH_CORNERS
+
+CLOSED_GAP = 0.08  # share of the mouth's width under which the lips count as met
+
+
+def lip_gap(vertices: FloatArray) -> NDArray[np.float32]:
+    """Return the distance between the middles of the inner lips, `(..., 468, 3)` to `(...,)`."""
+    upper, lower = LIP_GAP
+    return np.asarray(np.linalg.norm(vertices[..., upper, :] - vertices[..., lower, :], axis=-1), np.float32)
+
+
+def mouth_width(neutral: FloatArray) -> float:
+    """Return the distance of the mouth's corners in a `(468, 3)` face."""
+    right, left = MOUTH_CORNERS
+    return float(np.linalg.norm(neutral[right] - neutral[left]))

@@ -1,0 +1,198 @@
+"""Everything about a training run that can be set, as frozen dataclasses, a TOML file, and `--set key=value`."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from lipsync_core.errors import ConfigError
+from lipsync_core.model.encoders import EncoderKind
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network."""
+
+    encoder: EncoderKind = "track"
+    """`track`: dilated convolutions over log-mel bands. `paper`: the twelve layers of Lahiri et al. 2021."""
+
+    geometry: Literal["direct", "paper"] = "direct"
+    """`direct`: one linear layer from the code to the mesh. `paper`: 150 linear units between, with dropout."""
+
+    code_size: int = 32
+    """Numbers per frame that all decoders read (the paper's N_s)."""
+
+    width: int = 192
+    """Channels of the `track` encoder."""
+
+    dropout: float = 0.2
+    """Share of the channels dropped in the `track` encoder's blocks."""
+
+    code_stride: int = 2
+    """Feature columns (10 ms) per code step of the `track` encoder."""
+
+    fast_dilations: tuple[int, ...] = (1, 2)
+    """Residual blocks of the `track` encoder before the stride, by dilation."""
+
+    slow_dilations: tuple[int, ...] = (1, 2, 4, 8)
+    """Residual blocks of the `track` encoder after the stride, by dilation."""
+
+    geometry_units: int = 150
+    """Hidden units of the `paper` geometry decoder."""
+
+    geometry_dropout: float = 0.5
+    """Share of those units dropped; the paper states none."""
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What counts as wrong, and how much."""
+
+    vertex_norm: Literal["squared", "euclidean"] = "squared"
+    """`squared`: per vertex, lips emphasised. `euclidean`: the paper's norm of the whole 1404-vector."""
+
+    vertex: float = 1.0
+    """Weight of the vertex error (the paper's alpha_1 is 3.0)."""
+
+    motion: float = 3.0
+    """Weight of the same error taken on the motion from frame to frame; `squared` only."""
+
+    closure: float = 0.5
+    """Weight of the error of the lip gap where the lips are close together; `squared` only."""
+
+    blendshape: float = 10.0
+    """Weight of the mean absolute error of the blendshapes."""
+
+    rest: float = 0.1
+    """Weight of a vertex that is not part of the lips, against 1 for one that is."""
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is shown."""
+
+    held_out: float = 0.1
+    """Share of the footage, its end, that is kept from training to measure the error on."""
+
+    crop_seconds: float = 3.0
+    """Length of one piece of footage in a batch, s."""
+
+    batch_size: int = 4
+    """Pieces in a batch."""
+
+    band_noise: float = 0.2
+    """Deviation of the noise added to standardised log-mel features."""
+
+    level: float = 0.3
+    """Deviation of a random level and a random spectral slope of each piece, in standardised log-mel."""
+
+    masked_columns: int = 8
+    """Longest stretch of columns blanked in each piece."""
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """How the weights move."""
+
+    steps: int = 1500
+    """Batches shown in all."""
+
+    learning_rate: float = 6e-4
+    """AdamW's largest step, reached after a fifth of the steps (one cycle)."""
+
+    weight_decay: float = 0.01
+    """AdamW's."""
+
+    largest_gradient: float = 1.0
+    """Norm that longer gradients are cut to."""
+
+    averaging: float = 0.995
+    """Share of the running average of the weights that stays at each step; the average is what is exported."""
+
+    seed: int = 0
+    """Of everything random."""
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A whole run."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+
+def read_config(path: Path | None, settings: Sequence[str] = ()) -> TrainingConfig:
+    """Read a TOML file over the defaults, then single settings over both.
+
+    Args:
+        path: The file; only defaults if None.
+        settings: `section.key=value`, the value as in TOML.
+
+    Raises:
+        ConfigError: If the file cannot be read, or a key or value is not one.
+    """
+    config = TrainingConfig()
+    if path is not None:
+        config = _merge(config, _parse(path), "")
+    for setting in settings:
+        config = _merge(config, _parse_setting(setting), "")
+    return config
+
+
+def write_config(path: Path, config: TrainingConfig) -> None:
+    """Write every setting, so that `read_config` gives the same run again."""
+    lines = []
+    for section, values in asdict(config).items():
+        lines += ["", f"[{section}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    path.write_text("\n".join(lines[1:]) + "\n", encoding="utf-8")
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as fault:
+        raise ConfigError(f"The configuration {path} cannot be read ({fault}); mend it.") from fault
+
+
+def _parse_setting(setting: str) -> dict[str, Any]:
+    name, equals, value = setting.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not (equals and dot):
+        raise ConfigError(f"--set {setting} is not of the form section.key=value.")
+    try:
+        return {section: {key: tomllib.loads(f"value = {value}")["value"]}}
+    except tomllib.TOMLDecodeError:
+        return {section: {key: value.strip()}}  # a bare word is a string
+
+
+def _merge(config: Any, values: Mapping[str, Any], where: str) -> Any:
+    """Return `config` with `values` in place of what they name, each of the type that it replaces."""
+    known = [item.name for item in fields(config)]
+    changes = {}
+    for key, value in values.items():
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1) or known[:1]
+            raise ConfigError(f"There is no setting {where}{key}; did you mean {where}{close[0]}?")
+        present = getattr(config, key)
+        if is_dataclass(present) and isinstance(value, Mapping):
+            changes[key] = _merge(present, value, f"{where}{key}.")
+        else:
+            changes[key] = _as_type_of(present, value, where + key)
+    return replace(config, **changes)
+
+
+def _as_type_of(present: Any, value: Any, name: str) -> Any:
+    if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(present, tuple) and isinstance(value, list):
+        return tuple(value)
+    if type(value) is not type(present):
+        raise ConfigError(f"{name} must be a {type(present).__name__}, not {value!r}.")
+    return value

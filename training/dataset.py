@@ -1,0 +1,144 @@
+"""Clips as tensors, and the pieces of them that make a batch. Everything stays on the training device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lipsync_core.audio.features import FeatureSpec, hear
+from lipsync_core.capture.clip import Clip
+
+from .config import DataConfig
+from .losses import Face
+
+_CONTEXT_COLUMNS = 48  # heard before and after a piece; a track has silence of this length at either end
+
+
+@dataclass(frozen=True)
+class Footage:
+    """All takes of a clip, one after the other.
+
+    Attributes:
+        features: `(C, F)` all tracks' features, each track with silence at either end.
+        columns: `(T,)` float64, the time of each frame, in columns of `features`.
+        offsets: `(T, 468, 3)` from the neutral, face units.
+        blendshapes: `(T, B)`.
+        known: `(T,)` 1 where the face was found, else 0.
+        last_frame: `(T,)` index of the last frame of the same take.
+    """
+
+    features: Tensor
+    columns: Tensor
+    offsets: Tensor
+    blendshapes: Tensor
+    known: Tensor
+    last_frame: Tensor
+
+    def to(self, device: torch.device) -> Footage:
+        """Return the same on another device."""
+        return Footage(*(getattr(self, item.name).to(device) for item in fields(self)))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Pieces of footage of equal length.
+
+    Attributes:
+        features: `(B, C, F)`.
+        columns: `(B, T)` the time of each frame, in columns of `features`.
+        face: What was tracked.
+        known: `(B, T)` 1 where there is a face, 0 where it was not found or the take has ended.
+    """
+
+    features: Tensor
+    columns: Tensor
+    face: Face
+    known: Tensor
+
+
+def load_footage(clip: Clip, spec: FeatureSpec) -> Footage:
+    """Compute the features of every take, and lay all takes end to end."""
+    features, columns, last = [], [], []
+    column_count = frame_count = 0
+    for take in clip.takes:
+        heard = hear(take.waveform, take.seconds, spec)
+        features.append(heard.features)
+        columns.append(heard.columns + column_count)
+        column_count += len(heard.features)
+        frame_count += len(take.seconds)
+        last.append(np.full(len(take.seconds), frame_count - 1))
+    return Footage(
+        features=torch.from_numpy(np.concatenate(features)),
+        columns=torch.from_numpy(np.concatenate(columns)),
+        offsets=torch.from_numpy(np.concatenate([take.vertices - clip.neutral for take in clip.takes])),
+        blendshapes=torch.from_numpy(np.concatenate([take.blendshapes for take in clip.takes])),
+        known=torch.from_numpy(np.concatenate([take.detected for take in clip.takes]).astype(np.float32)),
+        last_frame=torch.from_numpy(np.concatenate(last)),
+    )
+
+
+class PieceSampler:
+    """Draws batches of random pieces of footage."""
+
+    def __init__(self, footage: Footage, fps: float, stride: int, column_rate: float, config: DataConfig) -> None:
+        self._footage = footage
+        self._frames = max(2, round(config.crop_seconds * fps))
+        self._stride = stride
+        self._columns = round(self._frames / fps * column_rate) + 2 * _CONTEXT_COLUMNS + 4
+        self._columns = min(self._columns, len(footage.features))
+        self._batch_size = config.batch_size
+        takes = footage.last_frame.cpu().numpy()
+        self._starts = torch.from_numpy(_piece_starts(takes, self._frames))
+
+    def draw(self, generator: torch.Generator) -> Batch:
+        """Draw one batch, every start equally likely."""
+        picks = torch.randint(len(self._starts), (self._batch_size,), generator=generator)
+        return self._pieces(self._starts[picks].to(self._footage.columns.device))
+
+    def _pieces(self, starts: Tensor) -> Batch:
+        footage = self._footage
+        wanted = starts[:, None] + torch.arange(self._frames, device=starts.device)
+        last = footage.last_frame[starts][:, None]
+        frames = torch.minimum(wanted, last)
+        first_column = footage.columns[starts].floor().long() - _CONTEXT_COLUMNS
+        first_column -= first_column % self._stride
+        first_column = first_column.clamp(0, len(footage.features) - self._columns)
+        heard = first_column[:, None] + torch.arange(self._columns, device=starts.device)
+        return Batch(
+            features=footage.features[heard],
+            columns=footage.columns[frames] - first_column[:, None],
+            face=Face(footage.offsets[frames], footage.blendshapes[frames]),
+            known=footage.known[frames] * (wanted <= last),
+        )
+
+
+def _piece_starts(last_frame: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Return every frame that a piece may start at: those with a whole piece behind them, else a take's first."""
+    frames = np.arange(len(last_frame))
+    first = np.concatenate([[0], last_frame[:-1] + 1])  # of the frame's take, where a take begins
+    begins = frames == np.where(frames == 0, 0, first)
+    whole = frames + length - 1 <= last_frame
+    return np.flatnonzero(whole | begins)
+
+
+def vary(features: Tensor, config: DataConfig, generator: torch.Generator) -> Tensor:
+    """Change standardised log-mel features `(B, C, F)` as rooms, microphones and gaps do."""
+    batch, count, bands = features.shape
+
+    def normal(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=generator).to(features.device)
+
+    slope = torch.linspace(-1, 1, bands, device=features.device)
+    varied = features + config.level * (normal(batch, 1, 1) + normal(batch, 1, 1) * slope)
+    varied = varied + config.band_noise * normal(batch, count, bands)
+    if config.masked_columns:
+        start = torch.randint(count, (batch, 1), generator=generator)
+        length = torch.randint(config.masked_columns + 1, (batch, 1), generator=generator)
+        column = torch.arange(count)
+        masked = (column >= start) & (column < start + length)
+        varied = varied.masked_fill(masked[..., None].to(features.device), 0.0)
+    return varied

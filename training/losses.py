@@ -1,0 +1,93 @@
+"""What counts as wrong: one function per term. Faces are `(B, T, 468, 3)` offsets from the neutral, face units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lipsync_core.face.topology import LIPS, LOWER_INNER_LIP, POINT_COUNT, UPPER_INNER_LIP
+
+from .config import LossConfig
+
+_PERCENT = 100.0  # errors are counted in percent of the eye distance, so that terms are of the order of one
+_CLOSE = 0.03  # a lip gap of this many face units counts 1 / e of a closed one
+
+
+@dataclass(frozen=True)
+class Face:
+    """A batch of faces.
+
+    Attributes:
+        offsets: `(B, T, 468, 3)` from the neutral, face units.
+        blendshapes: `(B, T, N)`.
+    """
+
+    offsets: Tensor
+    blendshapes: Tensor
+
+
+def total_loss(predicted: Face, target: Face, known: Tensor, neutral: Tensor, config: LossConfig) -> Tensor:
+    """Sum all terms.
+
+    Args:
+        predicted: What the network says.
+        target: What was tracked.
+        known: `(B, T)` 1 where there is a tracked face, else 0.
+        neutral: `(468, 3)`, face units.
+        config: Weights of the terms.
+    """
+    blendshapes = config.blendshape * blendshape_loss(predicted.blendshapes, target.blendshapes, known)
+    if config.vertex_norm == "euclidean":
+        return config.vertex * euclidean_loss(predicted.offsets, target.offsets, known) + blendshapes
+    importance = vertex_importance(config.rest, known.device)
+    error = _PERCENT * (predicted.offsets - target.offsets)
+    gaps = (inner_lip_gaps(predicted.offsets, neutral), inner_lip_gaps(target.offsets, neutral))
+    return (
+        config.vertex * vertex_loss(error, importance, known)
+        + config.motion * vertex_loss(error.diff(dim=1), importance, known[:, 1:] * known[:, :-1])
+        + config.closure * closure_loss(*gaps, known)
+        + blendshapes
+    )
+
+
+def vertex_loss(error: Tensor, importance: Tensor, known: Tensor) -> Tensor:
+    """Return the mean squared length of `(B, T, 468, 3)` errors, vertices by importance `(468,)`."""
+    squared = error.square().sum(-1) @ importance
+    return _mean(squared, known)
+
+
+def euclidean_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Return the mean over frames of the norm of the 1404-vector (R_geo of Lahiri et al. 2021, section 3.2)."""
+    return _mean((predicted - target).flatten(2).norm(dim=-1), known)
+
+
+def closure_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Return the mean squared error of `(B, T, 11)` lip gaps, the more important the nearer the lips are."""
+    nearness = torch.exp(-target.clamp(min=0) / _CLOSE)
+    error = _PERCENT * (predicted - target.clamp(min=0))
+    return _mean((nearness * error.square()).mean(-1), known)
+
+
+def blendshape_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Return the mean absolute error of `(B, T, N)` weights (R_bs, section 3.2)."""
+    return _mean((predicted - target).abs().mean(-1), known)
+
+
+def inner_lip_gaps(offsets: Tensor, neutral: Tensor) -> Tensor:
+    """Return how far each upper inner lip point is above its lower one, `(B, T, 11)`, face units."""
+    upper, lower = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
+    height = (offsets + neutral)[..., 1]
+    return height[..., upper] - height[..., lower]
+
+
+def vertex_importance(rest: float, device: torch.device) -> Tensor:
+    """Return `(468,)` weights of sum 1: lips 1, all others `rest`, then normalised."""
+    importance = torch.full((POINT_COUNT,), rest, device=device)
+    importance[list(LIPS)] = 1.0
+    return importance / importance.sum()
+
+
+def _mean(values: Tensor, known: Tensor) -> Tensor:
+    return (values * known).sum() / known.sum().clamp(min=1)

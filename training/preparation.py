@@ -1,0 +1,177 @@
+"""From videos to a clip: track the face, take head motion out, read the sound, fit blendshapes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipsync_core.audio.waveform import Waveform
+from lipsync_core.capture.clip import Clip, Take
+from lipsync_core.capture.normalisation import (
+    NormalisedFace,
+    ReferenceFrame,
+    Smoothing,
+    choose_reference,
+    neutral_face,
+    normalise_speaker,
+)
+from lipsync_core.capture.tracking import FaceTracker, LandmarkTrack, track_face
+from lipsync_core.capture.video import (
+    VideoFrame,
+    check_lengths,
+    count_frames,
+    frame_middles,
+    read_frames,
+    read_voice,
+)
+from lipsync_core.errors import LipSyncError, TrackingError
+from lipsync_core.face.basis import BlendshapeBasis, arkit_basis
+from lipsync_core.face.cylinder import fit_cylinder
+from lipsync_core.face.solver import fit_blendshapes
+from lipsync_core.progress import Progress, ignore_progress, part_of
+
+_LOG = logging.getLogger(__name__)
+_TRACKING_SHARE = 0.9  # of the progress bar; the rest is normalising and fitting
+
+
+@dataclass(frozen=True)
+class PreparationOptions:
+    """How videos become a clip.
+
+    Attributes:
+        speaker: Who speaks; the first video's name if empty.
+        sound: Sound file that replaces the videos' own; for a single video.
+        sound_offset: How much later than the picture the sound starts, s.
+        reference_seconds: Time in the first video of the frame to call neutral; chosen if None.
+        neutral: `(468, 3)` neutral face of an earlier clip of the speaker, to share its face space; made if None.
+        smoothing: How much jitter is stilled.
+        skip_bad: Leave out videos that cannot be used instead of stopping at them.
+        consent: What the speaker agreed to.
+        licence: On what terms the footage may be used.
+    """
+
+    speaker: str = ""
+    sound: Path | None = None
+    sound_offset: float = 0.0
+    reference_seconds: float | None = None
+    neutral: NDArray[np.float32] | None = None
+    smoothing: Smoothing = field(default_factory=Smoothing)
+    skip_bad: bool = False
+    consent: str = "not stated"
+    licence: str = "not stated"
+
+
+@dataclass(frozen=True)
+class _Footage:
+    """One video, tracked, with its sound."""
+
+    name: str
+    track: LandmarkTrack
+    waveform: Waveform
+    sound_start: float
+
+
+def prepare_clip(
+    videos: Sequence[Path],
+    tracker: FaceTracker,
+    options: PreparationOptions,
+    progress: Progress = ignore_progress,
+) -> Clip:
+    """Make one clip, with one neutral face, of all videos of a speaker.
+
+    Args:
+        videos: At least one video.
+        tracker: What finds the face.
+        options: The rest.
+        progress: Told the share done.
+
+    Raises:
+        LipSyncError: If a video cannot be used (with `skip_bad`: if none can).
+    """
+    footage = _read_all(videos, tracker, options, part_of(progress, 0.0, _TRACKING_SHARE))
+    tracks = [part.track for part in footage]
+    speaker = normalise_speaker(tracks, _neutral(tracks, options), options.smoothing)
+    basis = arkit_basis(speaker.neutral)
+    takes = []
+    for index, (part, face) in enumerate(zip(footage, speaker.faces, strict=True)):
+        takes.append(_take(part, face, basis))
+        progress(_TRACKING_SHARE + (1 - _TRACKING_SHARE) * (index + 1) / len(footage))
+    return Clip(
+        speaker=options.speaker or videos[0].stem,
+        fps=_usual_fps(footage),
+        neutral=speaker.neutral,
+        cylinder=fit_cylinder(speaker.neutral),
+        blendshape_names=basis.names,
+        takes=tuple(takes),
+        consent=options.consent,
+        licence=options.licence,
+    )
+
+
+def _read_all(
+    videos: Sequence[Path], tracker: FaceTracker, options: PreparationOptions, progress: Progress
+) -> list[_Footage]:
+    footage, faults = [], []
+    for index, video in enumerate(videos):
+        report = part_of(progress, index / len(videos), (index + 1) / len(videos))
+        try:
+            footage.append(_read_footage(video, tracker, options, report))
+        except LipSyncError as fault:
+            if not options.skip_bad:
+                raise
+            _LOG.warning("left out: %s", fault)
+            faults.append(fault)
+    if not footage:
+        raise TrackingError(f"None of the {len(videos)} videos can be used; the last one: {faults[-1]}")
+    return footage
+
+
+def _read_footage(
+    video: Path, tracker: FaceTracker, options: PreparationOptions, progress: Progress
+) -> _Footage:
+    waveform, start = read_voice(video, options.sound, options.sound_offset)
+    frames = _counted(read_frames(video), count_frames(video), progress)
+    track = track_face(frames, tracker, str(video))
+    check_lengths(video, track.seconds, waveform)
+    _LOG.info("%s: face found in %.1f %% of %d frames", video, 100 * track.detected.mean(), len(track.seconds))
+    return _Footage(video.stem, track, waveform, start)
+
+
+def _counted(frames: Iterator[VideoFrame], expected: int, progress: Progress) -> Iterator[VideoFrame]:
+    for index, frame in enumerate(frames):
+        yield frame
+        progress(min(1.0, (index + 1) / max(expected, 1)))
+    progress(1.0)
+
+
+def _neutral(tracks: Sequence[LandmarkTrack], options: PreparationOptions) -> NDArray[np.float32]:
+    if options.neutral is not None:
+        return options.neutral
+    if options.reference_seconds is None:
+        return neutral_face(tracks, choose_reference(tracks))
+    nearest = int(np.abs(tracks[0].seconds - options.reference_seconds).argmin())
+    return neutral_face(tracks, ReferenceFrame(0, nearest))
+
+
+def _take(part: _Footage, face: NormalisedFace, basis: BlendshapeBasis) -> Take:
+    fit = fit_blendshapes(face.vertices, basis)
+    _LOG.info("%s: blendshapes follow the lips to %.2f %% of the eye distance", part.name, 100 * fit.residual)
+    return Take(
+        name=part.name,
+        seconds=frame_middles(part.track.seconds) - part.sound_start,
+        vertices=face.vertices,
+        blendshapes=fit.weights,
+        detected=part.track.detected,
+        head=face.head,
+        waveform=part.waveform,
+    )
+
+
+def _usual_fps(footage: Sequence[_Footage]) -> float:
+    steps = np.concatenate([np.diff(part.track.seconds) for part in footage])
+    return round(float(1 / np.median(steps)), 3)

@@ -1,0 +1,239 @@
+"""The training loop: a clip and a configuration in, a run folder with a checkpoint out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from lipsync_core.audio.features import FeatureSpec
+from lipsync_core.capture.clip import Clip
+from lipsync_core.errors import ConfigError
+from lipsync_core.model.encoders import EncoderSpec
+from lipsync_core.progress import Progress, ignore_progress
+
+from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from .config import ModelConfig, TrainingConfig
+from .dataset import Footage, PieceSampler, load_footage, vary
+from .losses import Face, total_loss
+from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometry, paper_geometry
+
+_LOG = logging.getLogger(__name__)
+_SAVE_EVERY = 250  # steps between checkpoints
+_REPORT_EVERY = 50  # steps between lines of the log
+
+
+def feature_spec(config: ModelConfig) -> FeatureSpec:
+    """Return what the configured encoder hears."""
+    return FeatureSpec(kind="log_mel" if config.encoder == "track" else "complex_stft")
+
+
+def encoder_spec(config: ModelConfig) -> EncoderSpec:
+    """Return the shape of the configured encoder."""
+    return EncoderSpec(
+        kind=config.encoder,
+        code_size=config.code_size,
+        code_stride=config.code_stride if config.encoder == "track" else 1,
+        fast_dilations=config.fast_dilations if config.encoder == "track" else (),
+        slow_dilations=config.slow_dilations if config.encoder == "track" else (),
+    )
+
+
+def build_network(config: ModelConfig, blendshape_count: int, components: NDArray[np.float32]) -> SpeakerNetwork:
+    """Make an untrained network.
+
+    Args:
+        config: Its shape.
+        blendshape_count: Number of blendshapes.
+        components: `(K, 1404)` principal components of the face's motion, for the geometry decoder.
+    """
+    spec, size = encoder_spec(config), config.code_size
+    encoder: TrackEncoder | PaperEncoder
+    if config.encoder == "track":
+        encoder = TrackEncoder(spec, feature_spec(config).size, config.width, config.dropout)
+    else:
+        encoder = PaperEncoder(spec)
+    geometry = (
+        direct_geometry(components, size)
+        if config.geometry == "direct"
+        else paper_geometry(components, size, config.geometry_units, config.geometry_dropout)
+    )
+    return SpeakerNetwork(encoder, geometry, size, blendshape_count)
+
+
+def principal_components(offsets: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return the `(K, 1404)` main motions of `(T, 468, 3)` offsets, each as long as its standard deviation."""
+    flat = offsets.reshape(len(offsets), -1).astype(np.float64)
+    centred = flat - flat.mean(0)
+    values, vectors = np.linalg.eigh(centred.T @ centred / len(flat))
+    order = np.argsort(values)[::-1][:count]
+    return (vectors[:, order] * np.sqrt(np.clip(values[order], 0, None))).T.astype(np.float32)
+
+
+@dataclass
+class _Run:
+    """What changes while training."""
+
+    network: SpeakerNetwork
+    average: AveragedModel
+    optimizer: torch.optim.Optimizer
+    schedule: torch.optim.lr_scheduler.LRScheduler
+    generator: torch.Generator
+    step: int = 0
+
+    def checkpoint(self, clip: Clip, training_seconds: float) -> Checkpoint:
+        return Checkpoint(
+            step=self.step,
+            network=self.network.state_dict(),
+            average=self.average.module.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            schedule=self.schedule.state_dict(),
+            random_state=self.generator.get_state(),
+            neutral=torch.from_numpy(clip.neutral),
+            about={
+                "speaker": clip.speaker,
+                "fps": clip.fps,
+                "consent": clip.consent,
+                "licence": clip.licence,
+                "blendshapes": list(clip.blendshape_names),
+                "training_seconds": training_seconds,
+            },
+        )
+
+    def restore(self, saved: Checkpoint) -> None:
+        self.network.load_state_dict(saved.network)
+        self.average.module.load_state_dict(saved.average)
+        self.optimizer.load_state_dict(saved.optimizer)
+        self.schedule.load_state_dict(saved.schedule)
+        self.generator.set_state(saved.random_state)
+        self.step = saved.step
+
+
+def train(
+    clip: Clip,
+    config: TrainingConfig,
+    run_folder: Path,
+    *,
+    device: torch.device,
+    resume: bool = False,
+    progress: Progress = ignore_progress,
+) -> SpeakerNetwork:
+    """Train a speaker's network on a clip.
+
+    An interrupt writes a checkpoint first, so that `resume` goes on from there.
+
+    Args:
+        clip: The footage, without what is held out.
+        config: All settings.
+        run_folder: Where `checkpoint.pt` and `log.jsonl` go.
+        device: Where to compute.
+        resume: Go on from the checkpoint in the run folder.
+        progress: Told the share done.
+
+    Returns:
+        The averaged network, on the CPU, ready to predict.
+
+    Raises:
+        ConfigError: If there is nothing to resume, or too little footage.
+    """
+    if clip.frame_count < 2 * clip.fps:
+        raise ConfigError(f"The clip holds only {clip.duration:.1f} s of footage; training needs some minutes.")
+    torch.manual_seed(config.optimizer.seed)
+    footage = load_footage(clip, feature_spec(config.model))
+    run = _start(footage, config, device)
+    if resume:
+        run.restore(read_checkpoint(run_folder))
+    sampler = _sampler(footage.to(device), clip, run, config)
+    try:
+        _loop(run, sampler, config, torch.from_numpy(clip.neutral).to(device), run_folder, clip, progress)
+    finally:
+        write_checkpoint(run_folder, run.checkpoint(clip, clip.duration))
+    network: SpeakerNetwork = run.average.module.cpu().eval()
+    return network
+
+
+def _start(footage: Footage, config: TrainingConfig, device: torch.device) -> _Run:
+    """Make the network and what moves it, started from the statistics of the footage."""
+    known = footage.offsets[footage.known > 0]
+    components = principal_components(known.numpy(), max(config.model.code_size, config.model.geometry_units))
+    network = build_network(config.model, footage.blendshapes.shape[1], components)
+    network.offset_mean.copy_(known.flatten(1).mean(0))
+    network.blendshapes.bias.data.copy_(footage.blendshapes[footage.known > 0].mean(0))
+    if isinstance(network.encoder, TrackEncoder):
+        network.encoder.band_mean.copy_(footage.features.mean(0))
+        network.encoder.band_deviation.copy_(footage.features.std(0).clamp(min=1e-3))
+    network.to(device)
+    settings = config.optimizer
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=settings.steps + 1, pct_start=0.2
+    )
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging), use_buffers=True)
+    generator = torch.Generator().manual_seed(settings.seed)
+    return _Run(network, average, optimizer, schedule, generator)
+
+
+def _sampler(footage: Footage, clip: Clip, run: _Run, config: TrainingConfig) -> PieceSampler:
+    encoder = run.network.encoder
+    with torch.no_grad():
+        standardised = encoder.standardise(footage.features)
+    heard = Footage(standardised, *(getattr(footage, name) for name in list(vars(footage))[1:]))
+    stride = encoder_spec(config.model).code_stride
+    return PieceSampler(heard, clip.fps, stride, feature_spec(config.model).column_rate, config.data)
+
+
+def _loop(
+    run: _Run,
+    sampler: PieceSampler,
+    config: TrainingConfig,
+    neutral: Tensor,
+    run_folder: Path,
+    clip: Clip,
+    progress: Progress,
+) -> None:
+    run.network.train()
+    started, losses = time.perf_counter(), []
+    while run.step < config.optimizer.steps:
+        losses.append(_step(run, sampler, config, neutral))
+        progress(run.step / config.optimizer.steps)
+        if run.step % _REPORT_EVERY == 0:
+            mean = float(torch.stack(losses).mean())
+            losses.clear()
+            _append_log(run_folder, step=run.step, loss=mean, seconds=time.perf_counter() - started)
+        if run.step % _SAVE_EVERY == 0:
+            write_checkpoint(run_folder, run.checkpoint(clip, clip.duration))
+
+
+def _step(run: _Run, sampler: PieceSampler, config: TrainingConfig, neutral: Tensor) -> Tensor:
+    """Show one batch and move the weights; returns the loss."""
+    batch = sampler.draw(run.generator)
+    features = batch.features
+    if config.model.encoder == "track":
+        features = vary(features, config.data, run.generator)
+    predicted = Face(*run.network(features, batch.columns))
+    loss = total_loss(predicted, batch.face, batch.known, neutral, config.loss)
+    run.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(run.network.parameters(), config.optimizer.largest_gradient)
+    run.optimizer.step()
+    run.schedule.step()
+    run.average.update_parameters(run.network)
+    run.step += 1
+    return loss.detach()
+
+
+def _append_log(run_folder: Path, **values: Any) -> None:
+    with (run_folder / "log.jsonl").open("a", encoding="utf-8") as file:
+        file.write(json.dumps({key: round(value, 5) for key, value in values.items()}) + "\n")
+    _LOG.info("step %(step)d, loss %(loss).3f, %(seconds).0f s", values)
