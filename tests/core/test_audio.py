@@ -1,0 +1,123 @@
+"""Sound: rates, levels, features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lipsync_core.audio.features import FeatureSpec, audio_features, hear, mel_filters, normalise_level
+from lipsync_core.audio.waveform import Waveform, read_wav, resample, speech_waveform, write_wav
+from lipsync_core.errors import AudioError
+from tests.conftest import babble
+
+
+def tone(hertz: float, seconds: float, rate: int) -> np.ndarray:
+    return np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate).astype(np.float32)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 22_050, 44_100, 48_000, 96_000])
+def test_a_tone_keeps_its_pitch_and_place_at_any_rate(rate: int) -> None:
+    heard = resample(tone(440, 1.0, rate), rate, 16_000)
+
+    np.testing.assert_allclose(heard[300:-300], tone(440, 1.0, 16_000)[300:-300], atol=2e-3)
+
+
+def test_what_16_khz_cannot_hold_is_removed() -> None:
+    heard = resample(tone(12_000, 1.0, 48_000), 48_000, 16_000)
+
+    assert np.abs(heard[300:-300]).max() < 1e-3
+
+
+def test_stereo_becomes_the_mean_of_both() -> None:
+    left, right = tone(300, 0.5, 16_000), tone(500, 0.5, 16_000)
+
+    mono = speech_waveform(np.stack([left, right], axis=1), 16_000, "a test")
+
+    np.testing.assert_allclose(mono.samples, (left + right) / 2, atol=1e-6)
+
+
+def test_silence_is_refused() -> None:
+    with pytest.raises(AudioError, match="silent"):
+        speech_waveform(np.zeros((16_000, 1), np.float32), 16_000, "quiet.wav")
+
+
+def test_an_empty_sound_is_refused() -> None:
+    with pytest.raises(AudioError, match="holds no sound"):
+        speech_waveform(np.zeros((0, 2), np.float32), 16_000, "empty.wav")
+
+
+def test_a_wav_file_gives_back_the_sound(tmp_path: Path, speech: Waveform) -> None:
+    write_wav(tmp_path / "speech.wav", speech)
+
+    samples, rate = read_wav(tmp_path / "speech.wav")
+
+    assert rate == speech.sample_rate
+    np.testing.assert_allclose(samples[:, 0], speech.samples, atol=1 / 32767)
+
+
+def test_a_text_file_is_no_wav(tmp_path: Path) -> None:
+    (tmp_path / "letter.wav").write_text("Dear ears,")
+
+    with pytest.raises(AudioError, match=r"letter\.wav cannot be read as a WAV file"):
+        read_wav(tmp_path / "letter.wav")
+
+
+@pytest.mark.parametrize("kind", ["log_mel", "complex_stft"])
+def test_there_is_one_column_every_ten_milliseconds(kind: str) -> None:
+    features = audio_features(babble(1.0), FeatureSpec(kind=kind))
+
+    assert features.shape == (101, FeatureSpec(kind=kind).size)
+
+
+def test_a_click_is_heard_in_the_column_of_its_time() -> None:
+    samples = np.zeros(16_000, np.float32)
+    samples[8_000] = 1.0
+
+    loudness = audio_features(Waveform(samples, 16_000), FeatureSpec()).mean(1)
+
+    assert loudness.argmax() == 50
+
+
+def test_frames_point_at_the_columns_of_their_times() -> None:
+    speech = babble(1.0)
+
+    heard = hear(speech, np.array([0.0, 0.02, 0.5]), FeatureSpec())
+
+    np.testing.assert_allclose(heard.columns, [50, 52, 100])  # after half a second of silence
+    assert len(heard.features) == 201
+
+
+def test_a_tone_excites_the_band_it_lies_in() -> None:
+    spec = FeatureSpec()
+    bands = audio_features(Waveform(tone(1000, 0.5, 16_000), 16_000), spec).mean(0)
+
+    centre = (mel_filters(spec) @ (np.arange(1, 257) * 31.25))[bands.argmax()]
+
+    assert centre == pytest.approx(1000, rel=0.05)
+
+
+def test_every_mel_filter_weighs_one() -> None:
+    np.testing.assert_allclose(mel_filters(FeatureSpec()).sum(1), 1, rtol=1e-5)
+
+
+def test_a_complex_spectrum_has_the_real_parts_first() -> None:
+    features = audio_features(Waveform(tone(1000, 0.5, 16_000), 16_000), FeatureSpec(kind="complex_stft"))
+
+    column = features[25]
+    magnitude = np.hypot(column[:256], column[256:])
+    assert magnitude.argmax() == 31  # bin 32 of 512 at 16 kHz; the constant is dropped
+
+
+def test_loud_and_quiet_recordings_are_heard_alike() -> None:
+    speech = babble(1.0)
+    quiet = Waveform(speech.samples * 0.05, 16_000)
+
+    np.testing.assert_allclose(normalise_level(quiet).samples, normalise_level(speech).samples, atol=1e-5)
+
+
+def test_room_noise_is_not_raised_to_speech() -> None:
+    noise = Waveform(np.random.default_rng(0).normal(0, 1e-4, 16_000).astype(np.float32), 16_000)
+
+    assert np.abs(normalise_level(noise).samples).max() < 0.02

@@ -1,0 +1,131 @@
+"""`lipsync3d VERB ...`, also `python -m training VERB ...`: the road from videos to animations, verb by verb."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from lipsync_core import __version__
+from lipsync_core.errors import LipSyncError
+
+from . import verbs
+
+_EXIT_FAULT = 2
+_EXIT_STOPPED = 130  # as a shell reports Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code: 0, 2 for a fault that the user can mend, 130 when stopped."""
+    options = build_parser().parse_args(arguments)
+    _configure_messages(options.verbose)
+    run: Callable[[argparse.Namespace], None] = options.run
+    try:
+        run(options)
+    except LipSyncError as fault:
+        if options.verbose:
+            logging.getLogger(__name__).exception("the fault, in full")
+        print(f"lipsync3d: {fault}", file=sys.stderr)
+        return _EXIT_FAULT
+    except KeyboardInterrupt:
+        print("lipsync3d: stopped.", file=sys.stderr)
+        return _EXIT_STOPPED
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs."""
+    parser = argparse.ArgumentParser(prog="lipsync3d", description="Audio-driven 3D faces, trained on a short video.")
+    parser.add_argument("--version", action="version", version=f"lipsync3d {__version__}")
+    verb = parser.add_subparsers(required=True, metavar="VERB")
+    for add in (_prepare, _train, _export, _evaluate, _animate, _virtual_speaker):
+        add(verb)
+    return parser
+
+
+_Verbs = argparse._SubParsersAction  # the type has no public name
+
+
+def _add(verb: _Verbs, name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verb.add_parser(name, help=text, description=text)
+    parser.add_argument("-v", "--verbose", action="store_true", help="say more, and show a fault's full trace")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _prepare(verb: _Verbs) -> None:
+    parser = _add(verb, "prepare", verbs.prepare, "Track a speaker in videos and write one clip.")
+    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="videos of one speaker, with sound")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="CLIP", help="the clip to write")
+    parser.add_argument("--speaker", default="", help="who speaks (the first video's name)")
+    parser.add_argument("--audio", type=Path, help="sound file that replaces the sound of a single video")
+    parser.add_argument("--audio-offset", type=float, default=0.0, help="how much later the sound starts, s")
+    parser.add_argument("--reference", type=float, help="time in the first video of a neutral, frontal frame, s")
+    parser.add_argument("--like", type=Path, metavar="CLIP", help="use the neutral face of an earlier clip")
+    parser.add_argument("--landmarker", type=Path, help="track with this face_landmarker.task instead")
+    parser.add_argument("--smoothing", type=int, default=5, help="frames that faces are smoothed over; 0: none")
+    parser.add_argument("--skip-bad", action="store_true", help="leave out videos that cannot be used")
+    parser.add_argument("--consent", default="not stated", help="what the speaker agreed to")
+    parser.add_argument("--licence", default="not stated", help="on what terms the footage may be used")
+
+
+def _train(verb: _Verbs) -> None:
+    parser = _add(verb, "train", verbs.train, "Train a speaker's network on clips.")
+    parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="clips of one speaker")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="RUN", help="folder of the run")
+    parser.add_argument("--config", type=Path, metavar="F.toml", help="settings; see configs/")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.steps=3000, say")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--resume", action="store_true", help="go on where the run in the folder stopped")
+
+
+def _export(verb: _Verbs) -> None:
+    parser = _add(verb, "export", verbs.export, "Write the model of a run as one file for Blender.")
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder that `train` wrote")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="MODEL.lipsync3d")
+    parser.add_argument("--notes", default="", help="a remark for the model's description")
+
+
+def _evaluate(verb: _Verbs) -> None:
+    parser = _add(verb, "evaluate", verbs.evaluate, "Compare a model with tracked footage.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("clip", type=Path, metavar="CLIP", help="footage of the same speaker")
+    parser.add_argument("--tail", type=float, default=1.0, help="use only this last share of the clip")
+    parser.add_argument("--against", type=Path, metavar="CLIP", help="training clip: also fit a ridge regression on it")
+    parser.add_argument("--json", type=Path, metavar="F", help="also write the figures to this file")
+
+
+def _animate(verb: _Verbs) -> None:
+    parser = _add(verb, "animate", verbs.animate, "Make a model speak a sound file.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech: WAV, MP3, FLAC, OGG, M4A")
+    parser.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="OUT", help=".csv (Live Link Face) or .npz"
+    )
+    parser.add_argument("--fps", type=float, help="frames per second (the footage's own)")
+
+
+def _virtual_speaker(verb: _Verbs) -> None:
+    parser = _add(verb, "virtual-speaker", verbs.virtual_speaker, "Film a synthetic person speaking.")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="VIDEO.mp4")
+    parser.add_argument("--sentences", type=int, default=20, help="how many sentences")
+    parser.add_argument("--text", action="append", help="say this instead; may be given several times")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _configure_messages(verbose: bool) -> None:
+    """Show what the user asked for, and keep the libraries' chatter away."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    if not verbose:
+        warnings.filterwarnings("ignore", category=UserWarning)
+        os.environ.setdefault("GLOG_minloglevel", "3")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

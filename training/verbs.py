@@ -1,0 +1,154 @@
+"""What each verb of the command line does. Heavy packages are imported by the verb that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from lipsync_core.animation import write_animation
+from lipsync_core.archive import replacing
+from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
+from lipsync_core.errors import ConfigError, FormatError
+from lipsync_core.livelink import write_livelink
+from lipsync_core.model.model_file import MODEL_SUFFIX, read_model, write_model
+from lipsync_core.progress import Progress
+from lipsync_core.synthesis import synthesize
+
+
+@contextmanager
+def progress_bar(text: str) -> Iterator[Progress]:
+    """Show a bar on standard error while work goes on."""
+    from tqdm import tqdm
+
+    layout = "{desc:<28} {percentage:3.0f}% |{bar:30}| {elapsed} < {remaining}"
+    with tqdm(total=1.0, desc=text, bar_format=layout, mininterval=0.2) as bar:
+
+        def report(share: float) -> None:
+            bar.update(max(0.0, min(1.0, share) - bar.n))
+
+        yield report
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """`prepare VIDEO... -o CLIP`."""
+    from lipsync_core.capture.normalisation import Smoothing
+    from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, FaceTracker
+
+    from .preparation import PreparationOptions, prepare_clip
+
+    if options.audio and len(options.videos) > 1:
+        raise ConfigError("--audio belongs to a single video; prepare the videos one by one.")
+    tracker: FaceTracker
+    tracker = FaceLandmarkerTracker(options.landmarker) if options.landmarker else FaceMeshTracker()
+    settings = PreparationOptions(
+        speaker=options.speaker,
+        sound=options.audio,
+        sound_offset=options.audio_offset,
+        reference_seconds=options.reference,
+        neutral=read_clip(options.like).neutral if options.like else None,
+        smoothing=Smoothing(face=options.smoothing),
+        skip_bad=options.skip_bad,
+        consent=options.consent,
+        licence=options.licence,
+    )
+    with progress_bar("tracking the face") as report:
+        clip = prepare_clip(options.videos, tracker, settings, report)
+    write_clip(options.output, clip)
+    print(f"{options.output}: {len(clip.takes)} takes, {clip.duration:.1f} s at {clip.fps:g} frames a second")
+
+
+def train(options: argparse.Namespace) -> None:
+    """`train CLIP... -o RUN`."""
+    from .config import read_config, write_config
+    from .evaluation import model_predictor, measure
+    from .export import export_run, pick_device
+    from .run_folder import CONFIG_NAME, write_held_out
+    from .trainer import train as train_network
+
+    run_folder: Path = options.output
+    stored = run_folder / CONFIG_NAME
+    config = read_config(options.config or (stored if options.resume else None), options.set)
+    clip = join_clips(read_clip(path) for path in options.clips)
+    shown, held_out = clip.split_tail(config.data.held_out) if config.data.held_out else (clip, None)
+    run_folder.mkdir(parents=True, exist_ok=True)
+    write_config(stored, config)
+    with progress_bar("training") as report:
+        device = pick_device(options.device)
+        train_network(shown, config, run_folder, device=device, resume=options.resume, progress=report)
+    if held_out:
+        errors = measure(model_predictor(export_run(run_folder), held_out), held_out).as_dict()
+        write_held_out(run_folder, errors)
+        _print_errors("held-out footage", errors)
+    print(f"{run_folder}: trained on {shown.duration:.0f} s of footage")
+
+
+def export(options: argparse.Namespace) -> None:
+    """`export RUN -o MODEL.lipsync3d`."""
+    from .export import export_run
+
+    if options.output.suffix != MODEL_SUFFIX:
+        raise FormatError(f"{options.output} should end in {MODEL_SUFFIX}, so that Blender finds it.")
+    model = export_run(options.run_folder, options.notes)
+    write_model(options.output, model)
+    print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """`evaluate MODEL CLIP`."""
+    from .evaluation import mean_predictor, measure, model_predictor, ridge_predictor
+
+    model, clip = read_model(options.model), read_clip(options.clip)
+    part = _tail(clip, options.tail)
+    rows = {"model": measure(model_predictor(model, part), part).as_dict()}
+    if options.against:
+        training = read_clip(options.against)
+        rows["ridge regression"] = measure(ridge_predictor(training), part).as_dict()
+        rows["mean face"] = measure(mean_predictor(training), part).as_dict()
+    for name, errors in rows.items():
+        _print_errors(name, errors)
+    if options.json:
+        with replacing(options.json) as partial:
+            partial.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _tail(clip: Clip, share: float) -> Clip:
+    if not 0 < share <= 1:
+        raise ConfigError(f"--tail must be above 0 and at most 1, not {share:g}.")
+    return clip if share == 1 else clip.split_tail(share)[1]
+
+
+def animate(options: argparse.Namespace) -> None:
+    """`animate MODEL AUDIO -o OUT.csv|.npz`."""
+    from lipsync_core.audio.decoding import read_speech
+
+    writers = {".csv": write_livelink, ".npz": write_animation}
+    if options.output.suffix not in writers:
+        raise FormatError(f"{options.output} should end in .csv (Live Link Face) or .npz.")
+    model = read_model(options.model)
+    speech = read_speech(options.audio)
+    with progress_bar("animating") as report:
+        animation = synthesize(model, speech, options.fps, report)
+    writers[options.output.suffix](options.output, animation)
+    print(f"{options.output}: {animation.frame_count} frames at {animation.fps:g} frames a second")
+
+
+def virtual_speaker(options: argparse.Namespace) -> None:
+    """`virtual-speaker -o VIDEO.mp4`."""
+    from .virtual_speaker.sentences import TRAINING_SENTENCES
+    from .virtual_speaker.speaker import record_virtual_speaker
+
+    order = np.random.default_rng(options.seed).permutation(len(TRAINING_SENTENCES))
+    chosen = [TRAINING_SENTENCES[order[i % len(order)]] for i in range(options.sentences)]
+    with progress_bar("filming the speaker") as report:
+        record_virtual_speaker(options.output, options.text or chosen, seed=options.seed, progress=report)
+    print(options.output)
+
+
+def _print_errors(name: str, errors: dict[str, float]) -> None:
+    figures = ", ".join(f"{key.replace('_', ' ')} {value:.3g}" for key, value in errors.items())
+    print(f"{name}: {figures}")
