@@ -1,0 +1,99 @@
+"""The checkout as Blender sees it: an enabled extension, and an empty file around every test."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from lipsync_core.audio.waveform import write_wav
+from tests.conftest import REPOSITORY, babble
+
+bpy = pytest.importorskip("bpy")
+
+FACE_UNIT = 0.09  # m, the default of the panel
+
+
+@pytest.fixture(scope="session")
+def extension(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """The checkout, enabled as Blender would enable it: through an extension repository."""
+    import addon_utils
+
+    folder = tmp_path_factory.mktemp("extensions")
+    (folder / "lipsync3d").symlink_to(REPOSITORY, target_is_directory=True)
+    bpy.context.preferences.extensions.repos.new(
+        name="Checkout", module="checkout", custom_directory=str(folder), source="USER"
+    )
+    module = addon_utils.enable("bl_ext.checkout.lipsync3d", default_set=True)
+    assert module is not None
+    yield module
+    addon_utils.disable("bl_ext.checkout.lipsync3d", default_set=True)
+
+
+@pytest.fixture
+def part(extension: ModuleType) -> Callable[[str], ModuleType]:
+    """Give modules of the extension by their name inside it: `part("addon.scene.meshes")`."""
+    return lambda name: importlib.import_module(f"{extension.__name__}.{name}")
+
+
+@pytest.fixture(autouse=True)
+def empty_file(extension: ModuleType) -> Iterator[None]:
+    """An empty scene of 25 frames per second, before and after."""
+    bpy.ops.wm.read_homefile(use_empty=True)
+    bpy.context.scene.render.fps = 25
+    yield
+    bpy.ops.wm.read_homefile(use_empty=True)
+
+
+@pytest.fixture
+def sound_path(tmp_path: Path) -> Path:
+    """A second of something like speech."""
+    path = tmp_path / "hello.wav"
+    write_wav(path, babble(1.0))
+    return path
+
+
+@pytest.fixture
+def ready(model_path: Path, sound_path: Path) -> object:
+    """The panel's settings with a model imported and a sound file chosen."""
+    bpy.ops.lipsync3d.import_model(filepath=str(model_path))
+    settings = bpy.context.scene.lipsync3d
+    settings.sound_path = str(sound_path)
+    return settings
+
+
+def make_character(name: str, key_names: list[str]) -> object:
+    """A triangle with shape keys, linked into the scene."""
+    mesh = bpy.data.meshes.new(name)
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 0, 1)], [], [(0, 1, 2)])
+    character = bpy.data.objects.new(name, mesh)
+    bpy.context.scene.collection.objects.link(character)
+    character.shape_key_add(name="Basis", from_mix=False)
+    for number, key_name in enumerate(key_names, start=1):
+        key = character.shape_key_add(name=key_name, from_mix=False)
+        key.value = 0.0
+        key.points[0].co = (0.0, -0.1 * number, 0.0)
+    return character
+
+
+def evaluated_points(thing: object) -> np.ndarray:
+    """What Blender shows of a mesh object in the current frame, `(V, 3)`, object space."""
+    shown = thing.evaluated_get(bpy.context.evaluated_depsgraph_get()).data
+    points = np.empty(3 * len(shown.vertices), np.float32)
+    shown.vertices.foreach_get("co", points)
+    return points.reshape(-1, 3)
+
+
+def curve_values(owner: object) -> dict[str, np.ndarray]:
+    """The keyed values of a data-block's own Action by data path, through either Action API."""
+    animation = owner.animation_data
+    action = animation.action
+    if hasattr(action, "layers"):
+        curves = action.layers[0].strips[0].channelbag(animation.action_slot).fcurves
+    else:
+        curves = action.fcurves
+    return {curve.data_path: np.array([point.co[1] for point in curve.keyframe_points]) for curve in curves}
