@@ -78,7 +78,7 @@ def _train(verb: _Verbs) -> None:
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="clips of one speaker")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="RUN", help="folder of the run")
     parser.add_argument("--config", type=Path, metavar="F.toml", help="settings; see configs/")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.steps=3000, say")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.passes=100, say")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--resume", action="store_true", help="go on where the run in the folder stopped")
 

@@ -99,8 +99,14 @@ class DataConfig:
 class OptimizerConfig:
     """How the weights move."""
 
-    steps: int = 1500
-    """Batches shown in all."""
+    passes: float = 60.0
+    """How often the footage is shown in all."""
+
+    least_steps: int = 400
+    """Batches shown at least, however short the footage is."""
+
+    most_steps: int = 3000
+    """Batches shown at most, however long the footage is."""
 
     learning_rate: float = 6e-4
     """AdamW's largest step, reached after a fifth of the steps (one cycle)."""

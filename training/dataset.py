@@ -94,6 +94,11 @@ class PieceSampler:
         takes = footage.last_frame.cpu().numpy()
         self._starts = torch.from_numpy(_piece_starts(takes, self._frames))
 
+    @property
+    def steps_per_pass(self) -> float:
+        """Batches that hold as many frames as the footage."""
+        return len(self._footage.columns) / (self._frames * self._batch_size)
+
     def draw(self, generator: torch.Generator) -> Batch:
         """Draw one batch, every start equally likely."""
         picks = torch.randint(len(self._starts), (self._batch_size,), generator=generator)

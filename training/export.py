@@ -59,7 +59,7 @@ def model_from_network(
     """
     weight, bias = _folded_geometry(network.geometry)
     turn, back = _principal_turn(weight)
-    encoder = _encoder_weights(network.encoder.state_dict())
+    encoder = _encoder_weights(network.encoder)
     encoder["exit.weight"], encoder["exit.bias"] = encoder["exit.weight"] @ turn, encoder["exit.bias"] @ turn
     offset = network.offset_mean.numpy() + bias
     return SpeechModel(
@@ -98,13 +98,33 @@ def _principal_turn(weight: Array) -> tuple[Array, Array]:
     return vt.T * scale, vt / scale[:, None]
 
 
-def _encoder_weights(state: Mapping[str, Tensor]) -> dict[str, Array]:
-    """Bring convolutions `(O, C, K)` and matrices `(O, I)` into the order `(K, C, O)` and `(I, O)`."""
-    return {name: np.ascontiguousarray(_turned(value.double().numpy()), np.float64) for name, value in state.items()}
+def _encoder_weights(encoder: nn.Module) -> dict[str, Array]:
+    """Name every array as inference reads it.
+
+    Convolutions `(O, C, K)` become `(K, C, O)`, matrices `(O, I)` become `(I, O)`, and a batch norm becomes the gain and
+    bias that it amounts to.
+    """
+    weights: dict[str, Array] = {name: buffer.double().numpy() for name, buffer in encoder.named_buffers(recurse=False)}
+    for name, layer in encoder.named_modules():
+        if isinstance(layer, nn.Conv1d | nn.Linear):
+            axes = (2, 1, 0) if isinstance(layer, nn.Conv1d) else (1, 0)
+            weights[f"{name}.weight"] = layer.weight.detach().double().numpy().transpose(axes)
+            weights[f"{name}.bias"] = _bias(layer).double().numpy()
+        elif isinstance(layer, nn.BatchNorm1d):
+            gain, bias = _folded_norm(layer)
+            weights |= {f"{name}.weight": gain, f"{name}.bias": bias}
+    return weights
 
 
-def _turned(array: Array) -> Array:
-    return array.transpose(2, 1, 0) if array.ndim == 3 else array.T
+def _folded_norm(norm: nn.BatchNorm1d) -> tuple[Array, Array]:
+    if norm.running_mean is None or norm.running_var is None:
+        raise TypeError("a batch norm without running statistics cannot be exported")
+    gain = norm.weight.detach().double() / (norm.running_var.double() + norm.eps).sqrt()
+    return gain.numpy(), (norm.bias.detach().double() - norm.running_mean.double() * gain).numpy()
+
+
+def _bias(layer: nn.Conv1d | nn.Linear) -> Tensor:
+    return torch.zeros(layer.weight.shape[0]) if layer.bias is None else layer.bias.detach()
 
 
 def _description(saved: Checkpoint, held_out: Mapping[str, float], notes: str) -> ModelDescription:

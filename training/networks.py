@@ -20,20 +20,12 @@ FREQUENCY_CHANNELS = (72, 108, 162, 243, 256, 256)
 TIME_CHANNELS = (256, 256, 256, 256, 256, 256)
 
 
-class ChannelNorm(nn.LayerNorm):
-    """Standardise each time step over its channels: `(B, C, T)` to `(B, C, T)`."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Normalise."""
-        return super().forward(x.transpose(1, 2)).transpose(1, 2)
-
-
 class ResidualBlock(nn.Module):
     """Norm, leaky ReLU, dropout, one dilated convolution, added to its input."""
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
-        self.norm = ChannelNorm(width)
+        self.norm = nn.BatchNorm1d(width)
         self.dropout = nn.Dropout1d(dropout)
         self.conv = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
 
@@ -56,7 +48,7 @@ class TrackEncoder(nn.Module):
         self.fast = nn.ModuleList(ResidualBlock(width, d, dropout) for d in spec.fast_dilations)
         self.slow_down = nn.Conv1d(width, width, 7, stride=spec.code_stride, padding=3)
         self.slow = nn.ModuleList(ResidualBlock(width, d, dropout) for d in spec.slow_dilations)
-        self.exit_norm = ChannelNorm(width)
+        self.exit_norm = nn.BatchNorm1d(width)
         self.exit = nn.Linear(width, spec.code_size)
 
     def standardise(self, features: Tensor) -> Tensor:
@@ -79,7 +71,8 @@ class TrackEncoder(nn.Module):
         x = self.slow_down(_rectify(x))  # (B, width, C) -> (B, width, S)
         for block in self.slow:
             x = block(x)
-        steps = self.exit(_rectify(self.exit_norm(x)).transpose(1, 2))  # (B, S, code_size)
+        x = _rectify(self.exit_norm(x))
+        steps = self.exit(x.transpose(1, 2))  # (B, width, S) -> (B, S, code_size)
         return interpolate(steps, columns / self.spec.code_stride)
 
 

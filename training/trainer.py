@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometr
 _LOG = logging.getLogger(__name__)
 _SAVE_EVERY = 250  # steps between checkpoints
 _REPORT_EVERY = 50  # steps between lines of the log
+_LEAST_FOOTAGE_SECONDS = 2.0
 
 
 def feature_spec(config: ModelConfig) -> FeatureSpec:
@@ -88,9 +89,42 @@ class _Run:
     optimizer: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
     generator: torch.Generator
+    largest_gradient: float
     step: int = 0
 
-    def checkpoint(self, clip: Clip, training_seconds: float) -> Checkpoint:
+    @classmethod
+    def start(cls, network: SpeakerNetwork, steps: int, config: TrainingConfig) -> _Run:
+        """Stand at the beginning of `steps` batches."""
+        settings = config.optimizer
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        )
+        return cls(
+            network=network,
+            average=AveragedModel(
+                network, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging), use_buffers=True
+            ),
+            optimizer=optimizer,
+            schedule=torch.optim.lr_scheduler.OneCycleLR(
+                optimizer, settings.learning_rate, total_steps=steps + 1, pct_start=0.2
+            ),
+            generator=torch.Generator().manual_seed(settings.seed),
+            largest_gradient=settings.largest_gradient,
+        )
+
+    def advance(self, loss: Tensor) -> Tensor:
+        """Move the weights down one batch's gradient; returns the loss without its history."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.largest_gradient)
+        self.optimizer.step()
+        self.schedule.step()
+        self.average.update_parameters(self.network)
+        self.step += 1
+        return loss.detach()
+
+    def checkpoint(self, clip: Clip) -> Checkpoint:
+        """Take down everything that training goes on from."""
         return Checkpoint(
             step=self.step,
             network=self.network.state_dict(),
@@ -105,11 +139,12 @@ class _Run:
                 "consent": clip.consent,
                 "licence": clip.licence,
                 "blendshapes": list(clip.blendshape_names),
-                "training_seconds": training_seconds,
+                "training_seconds": clip.duration,
             },
         )
 
     def restore(self, saved: Checkpoint) -> None:
+        """Stand where the checkpoint stood."""
         self.network.load_state_dict(saved.network)
         self.average.module.load_state_dict(saved.average)
         self.optimizer.load_state_dict(saved.optimizer)
@@ -143,26 +178,37 @@ def train(
         The averaged network, on the CPU, ready to predict.
 
     Raises:
-        ConfigError: If there is nothing to resume, or too little footage.
+        ConfigError: If there is too little footage.
+        FormatError: If there is nothing to resume.
     """
-    if clip.frame_count < 2 * clip.fps:
+    if clip.duration < _LEAST_FOOTAGE_SECONDS:
         raise ConfigError(f"The clip holds only {clip.duration:.1f} s of footage; training needs some minutes.")
     torch.manual_seed(config.optimizer.seed)
     footage = load_footage(clip, feature_spec(config.model))
-    run = _start(footage, config, device)
+    network = _untrained(footage, config).to(device)
+    sampler = _sampler(footage.to(device), clip.fps, network, config)
+    steps = step_count(sampler, config)
+    run = _Run.start(network, steps, config)
     if resume:
         run.restore(read_checkpoint(run_folder))
-    sampler = _sampler(footage.to(device), clip, run, config)
+    teacher = _Teacher(sampler, config, torch.from_numpy(clip.neutral).to(device))
     try:
-        _loop(run, sampler, config, torch.from_numpy(clip.neutral).to(device), run_folder, clip, progress)
+        _loop(run, teacher, steps, run_folder, clip, progress)
     finally:
-        write_checkpoint(run_folder, run.checkpoint(clip, clip.duration))
-    network: SpeakerNetwork = run.average.module.cpu().eval()
-    return network
+        write_checkpoint(run_folder, run.checkpoint(clip))
+    average: SpeakerNetwork = run.average.module.cpu().eval()
+    return average
 
 
-def _start(footage: Footage, config: TrainingConfig, device: torch.device) -> _Run:
-    """Make the network and what moves it, started from the statistics of the footage."""
+def step_count(sampler: PieceSampler, config: TrainingConfig) -> int:
+    """Return the number of batches that the configured passes over the footage take."""
+    settings = config.optimizer
+    wanted = round(settings.passes * sampler.steps_per_pass)
+    return max(settings.least_steps, min(settings.most_steps, wanted))
+
+
+def _untrained(footage: Footage, config: TrainingConfig) -> SpeakerNetwork:
+    """Make the network, started from the statistics of the footage."""
     known = footage.offsets[footage.known > 0]
     components = principal_components(known.numpy(), max(config.model.code_size, config.model.geometry_units))
     network = build_network(config.model, footage.blendshapes.shape[1], components)
@@ -171,66 +217,45 @@ def _start(footage: Footage, config: TrainingConfig, device: torch.device) -> _R
     if isinstance(network.encoder, TrackEncoder):
         network.encoder.band_mean.copy_(footage.features.mean(0))
         network.encoder.band_deviation.copy_(footage.features.std(0).clamp(min=1e-3))
-    network.to(device)
-    settings = config.optimizer
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=settings.steps + 1, pct_start=0.2
-    )
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging), use_buffers=True)
-    generator = torch.Generator().manual_seed(settings.seed)
-    return _Run(network, average, optimizer, schedule, generator)
+    return network
 
 
-def _sampler(footage: Footage, clip: Clip, run: _Run, config: TrainingConfig) -> PieceSampler:
-    encoder = run.network.encoder
+def _sampler(footage: Footage, fps: float, network: SpeakerNetwork, config: TrainingConfig) -> PieceSampler:
     with torch.no_grad():
-        standardised = encoder.standardise(footage.features)
-    heard = Footage(standardised, *(getattr(footage, name) for name in list(vars(footage))[1:]))
+        heard = replace(footage, features=network.encoder.standardise(footage.features))
     stride = encoder_spec(config.model).code_stride
-    return PieceSampler(heard, clip.fps, stride, feature_spec(config.model).column_rate, config.data)
+    return PieceSampler(heard, fps, stride, feature_spec(config.model).column_rate, config.data)
 
 
-def _loop(
-    run: _Run,
-    sampler: PieceSampler,
-    config: TrainingConfig,
-    neutral: Tensor,
-    run_folder: Path,
-    clip: Clip,
-    progress: Progress,
-) -> None:
+@dataclass(frozen=True)
+class _Teacher:
+    """Shows batches and says how wrong the answer is."""
+
+    sampler: PieceSampler
+    config: TrainingConfig
+    neutral: Tensor
+
+    def loss(self, network: SpeakerNetwork, generator: torch.Generator) -> Tensor:
+        batch = self.sampler.draw(generator)
+        features = batch.features
+        if self.config.model.encoder == "track":
+            features = vary(features, self.config.data, generator)
+        predicted = Face(*network(features, batch.columns))
+        return total_loss(predicted, batch.face, batch.known, self.neutral, self.config.loss)
+
+
+def _loop(run: _Run, teacher: _Teacher, steps: int, run_folder: Path, clip: Clip, progress: Progress) -> None:
     run.network.train()
     started, losses = time.perf_counter(), []
-    while run.step < config.optimizer.steps:
-        losses.append(_step(run, sampler, config, neutral))
-        progress(run.step / config.optimizer.steps)
+    while run.step < steps:
+        losses.append(run.advance(teacher.loss(run.network, run.generator)))
+        progress(run.step / steps)
         if run.step % _REPORT_EVERY == 0:
             mean = float(torch.stack(losses).mean())
             losses.clear()
             _append_log(run_folder, step=run.step, loss=mean, seconds=time.perf_counter() - started)
         if run.step % _SAVE_EVERY == 0:
-            write_checkpoint(run_folder, run.checkpoint(clip, clip.duration))
-
-
-def _step(run: _Run, sampler: PieceSampler, config: TrainingConfig, neutral: Tensor) -> Tensor:
-    """Show one batch and move the weights; returns the loss."""
-    batch = sampler.draw(run.generator)
-    features = batch.features
-    if config.model.encoder == "track":
-        features = vary(features, config.data, run.generator)
-    predicted = Face(*run.network(features, batch.columns))
-    loss = total_loss(predicted, batch.face, batch.known, neutral, config.loss)
-    run.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(run.network.parameters(), config.optimizer.largest_gradient)
-    run.optimizer.step()
-    run.schedule.step()
-    run.average.update_parameters(run.network)
-    run.step += 1
-    return loss.detach()
+            write_checkpoint(run_folder, run.checkpoint(clip))
 
 
 def _append_log(run_folder: Path, **values: Any) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError
 from ..progress import Progress, ignore_progress
-from .layers import Sequence, convolve, interpolate, layer_norm, leaky_relu
+from .layers import Sequence, convolve, interpolate, leaky_relu
 
 EncoderKind = Literal["track", "paper"]
 Weights = Mapping[str, NDArray[np.float32]]
@@ -118,15 +118,18 @@ def _track_block(x: Sequence, spec: EncoderSpec, weights: Weights) -> Sequence:
     )
     for index, dilation in enumerate(spec.slow_dilations):
         x = _residual(x, f"slow.{index}", dilation, weights)
-    x = layer_norm(x, weights["exit_norm.weight"], weights["exit_norm.bias"])
-    return leaky_relu(x) @ weights["exit.weight"] + weights["exit.bias"]  # (S, width) -> (S, code_size)
+    x = leaky_relu(_normalised(x, "exit_norm", weights))
+    return x @ weights["exit.weight"] + weights["exit.bias"]  # (S, width) -> (S, code_size)
 
 
 def _residual(x: Sequence, name: str, dilation: int, weights: Weights) -> Sequence:
-    inner = layer_norm(x, weights[f"{name}.norm.weight"], weights[f"{name}.norm.bias"])
-    return x + convolve(
-        leaky_relu(inner), weights[f"{name}.conv.weight"], weights[f"{name}.conv.bias"], dilation=dilation
-    )
+    inner = leaky_relu(_normalised(x, f"{name}.norm", weights))
+    return x + convolve(inner, weights[f"{name}.conv.weight"], weights[f"{name}.conv.bias"], dilation=dilation)
+
+
+def _normalised(x: Sequence, name: str, weights: Weights) -> Sequence:
+    """Scale and shift every channel: what a batch norm amounts to after training."""
+    return x * weights[f"{name}.weight"] + weights[f"{name}.bias"]
 
 
 def window_columns(columns: NDArray[np.float64], column_count: int) -> NDArray[np.int64]:

@@ -36,13 +36,6 @@ def convolve(
     return output
 
 
-def layer_norm(x: Sequence, gain: Sequence, bias: Sequence) -> Sequence:
-    """Standardise each time step over its channels: `(T, C)` to `(T, C)`."""
-    centred = x - x.mean(axis=1, keepdims=True)
-    variance = np.mean(centred**2, axis=1, keepdims=True)
-    return centred / np.sqrt(variance + 1e-5) * gain + bias
-
-
 def leaky_relu(x: Sequence) -> Sequence:
     """Let positive values pass and damp negative ones."""
     return np.maximum(x, LEAKY_SLOPE * x)

@@ -11,7 +11,7 @@ from training.config import TrainingConfig, read_config, write_config
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
-    config = read_config(None, ["optimizer.steps=7", "model.encoder=paper", "model.slow_dilations=[1, 3]"])
+    config = read_config(None, ["optimizer.least_steps=7", "model.encoder=paper", "model.slow_dilations=[1, 3]"])
 
     write_config(tmp_path / "c.toml", config)
 
@@ -19,11 +19,11 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
 
 
 def test_a_setting_wins_over_the_file(tmp_path: Path) -> None:
-    (tmp_path / "c.toml").write_text("[optimizer]\nsteps = 5\nseed = 3\n")
+    (tmp_path / "c.toml").write_text("[optimizer]\nleast_steps = 5\nseed = 3\n")
 
-    config = read_config(tmp_path / "c.toml", ["optimizer.steps=9"])
+    config = read_config(tmp_path / "c.toml", ["optimizer.least_steps=9"])
 
-    assert (config.optimizer.steps, config.optimizer.seed) == (9, 3)
+    assert (config.optimizer.least_steps, config.optimizer.seed) == (9, 3)
 
 
 def test_a_mistyped_key_names_the_right_one() -> None:
@@ -32,8 +32,8 @@ def test_a_mistyped_key_names_the_right_one() -> None:
 
 
 def test_a_value_of_the_wrong_type_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"optimizer\.steps must be a int"):
-        read_config(None, ["optimizer.steps=many"])
+    with pytest.raises(ConfigError, match=r"optimizer\.least_steps must be a int"):
+        read_config(None, ["optimizer.least_steps=many"])
 
 
 def test_a_whole_number_is_a_number() -> None:
