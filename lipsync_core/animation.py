@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,9 +42,7 @@ class FaceAnimation:
         sizes = check_shape("FaceAnimation.codes", self.codes, "T N")
         check_shape("FaceAnimation.base", self.base, "468 3")
         check_shape("FaceAnimation.shapes", self.shapes, f"{sizes['N']} 468 3")
-        check_shape(
-            "FaceAnimation.blendshapes", self.blendshapes, f"{sizes['T']} {len(self.blendshape_names)}"
-        )
+        check_shape("FaceAnimation.blendshapes", self.blendshapes, f"{sizes['T']} {len(self.blendshape_names)}")
 
     @property
     def frame_count(self) -> int:
@@ -69,9 +68,7 @@ def frame_times(frame_count: int, fps: float) -> NDArray[np.float64]:
 def animation_from_codes(codes: NDArray[np.float32], fps: float, model: SpeechModel) -> FaceAnimation:
     """Decode `(T, N)` codes with a model's two linear decoders."""
     blendshapes = np.clip(codes @ model.blendshape_weights + model.blendshape_bias, 0, 1)
-    return FaceAnimation(
-        fps, codes, model.base, model.shapes, model.blendshape_names, blendshapes, model.description
-    )
+    return FaceAnimation(fps, codes, model.base, model.shapes, model.blendshape_names, blendshapes, model.description)
 
 
 def write_animation(path: Path, animation: FaceAnimation) -> None:
@@ -81,7 +78,7 @@ def write_animation(path: Path, animation: FaceAnimation) -> None:
         "blendshapes": list(animation.blendshape_names),
         "description": asdict(animation.description),
     }
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "times": animation.times,
         "codes": animation.codes,
         "base": animation.base,

@@ -77,9 +77,7 @@ def read_archive(path: Path, kind: ArchiveFormat) -> tuple[dict[str, Any], dict[
             names = [name for name in archive.namelist() if name.endswith(".npy")]
             arrays = {name.removesuffix(".npy"): _read_array(archive, name) for name in names}
     except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError) as fault:
-        raise FormatError(
-            f"The {kind.noun} file {path} is damaged ({fault}); copy or make it again."
-        ) from fault
+        raise FormatError(f"The {kind.noun} file {path} is damaged ({fault}); copy or make it again.") from fault
     return header, arrays
 
 

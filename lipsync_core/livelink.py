@@ -31,9 +31,7 @@ def write_livelink(path: Path, animation: FaceAnimation) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["Timecode", "BlendshapeCount", *columns])
         for frame, row in enumerate(values):
-            writer.writerow(
-                [_timecode(frame, animation.fps), len(columns), *(f"{value:.10f}" for value in row)]
-            )
+            writer.writerow([_timecode(frame, animation.fps), len(columns), *(f"{value:.10f}" for value in row)])
 
 
 def _timecode(frame: int, fps: float) -> str:

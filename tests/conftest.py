@@ -18,9 +18,7 @@ from lipsync_core.model.model_file import ModelDescription, SpeechModel, write_m
 REPOSITORY = Path(__file__).parents[1]
 
 
-def tiny_encoder(
-    spec: EncoderSpec, bands: int, width: int, rng: np.random.Generator
-) -> dict[str, np.ndarray]:
+def tiny_encoder(spec: EncoderSpec, bands: int, width: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Random weights of a `track` encoder of the given width."""
 
     def matrix(*shape: int) -> np.ndarray:

@@ -199,6 +199,9 @@ if __name__ == "__main__":
     found_mirror = pair_the_rest(mirror_pairs(found_triangles), found_triangles)
     shape = generic_shape(found_mirror)
     np.savez_compressed(
-        OUTPUT, triangles=towards_viewer(consistently_wound(found_triangles), shape), mirror=found_mirror, generic=shape
+        OUTPUT,
+        triangles=towards_viewer(consistently_wound(found_triangles), shape),
+        mirror=found_mirror,
+        generic=shape,
     )
     print(f"wrote {OUTPUT}: {len(found_triangles)} triangles")

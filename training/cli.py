@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from lipsync_core import __version__
 from lipsync_core.errors import LipSyncError
@@ -47,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-_Verbs = argparse._SubParsersAction  # the type has no public name
+_Verbs: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # the type has no public name
 
 
 def _add(verb: _Verbs, name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
@@ -103,9 +104,7 @@ def _animate(verb: _Verbs) -> None:
     parser = _add(verb, "animate", verbs.animate, "Make a model speak a sound file.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech: WAV, MP3, FLAC, OGG, M4A")
-    parser.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="OUT", help=".csv (Live Link Face) or .npz"
-    )
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help=".csv (Live Link Face) or .npz")
     parser.add_argument("--fps", type=float, help="frames per second (the footage's own)")
 
 

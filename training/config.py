@@ -27,7 +27,7 @@ class ModelConfig:
     code_size: int = 32
     """Numbers per frame that all decoders read (the paper's N_s)."""
 
-    width: int = 192
+    width: int = 160
     """Channels of the `track` encoder."""
 
     dropout: float = 0.2
@@ -36,7 +36,7 @@ class ModelConfig:
     code_stride: int = 2
     """Feature columns (10 ms) per code step of the `track` encoder."""
 
-    fast_dilations: tuple[int, ...] = (1, 2)
+    fast_dilations: tuple[int, ...] = (1,)
     """Residual blocks of the `track` encoder before the stride, by dilation."""
 
     slow_dilations: tuple[int, ...] = (1, 2, 4, 8)

@@ -20,6 +20,7 @@ Array = NDArray[np.float32]
 Predictor = Callable[[Take], Array]
 
 _CLOSURE_TOLERANCE = 1  # frames that a predicted closure may come early or late
+_STILL = 1e-5  # face units: a gap that varies less does not move
 _RIDGE_BANDS = 40
 _RIDGE_COMPONENTS = 30
 _RIDGE_PENALTIES = (1e1, 1e2, 1e3, 1e4, 1e5)
@@ -74,9 +75,7 @@ def ridge_predictor(training: Clip) -> Predictor:
     """
     spec = FeatureSpec(mel_bands=_RIDGE_BANDS)
     first, last = training.split_tail(0.1)
-    penalty = min(
-        _RIDGE_PENALTIES, key=lambda value: measure(_fit_ridge(first, spec, value), last).mean_lip_error
-    )
+    penalty = min(_RIDGE_PENALTIES, key=lambda value: measure(_fit_ridge(first, spec, value), last).mean_lip_error)
     return _fit_ridge(training, spec, penalty)
 
 
@@ -135,7 +134,7 @@ def _lip_pixels(face: Array, take: Take) -> Array:
 
 
 def _correlation(first: Array, second: Array) -> float:
-    if first.std() == 0 or second.std() == 0:
+    if min(first.std(), second.std()) < _STILL:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])
 

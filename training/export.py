@@ -60,13 +60,13 @@ def model_from_network(
     weight, bias = _folded_geometry(network.geometry)
     turn, back = _principal_turn(weight)
     encoder = _encoder_weights(network.encoder)
-    encoder["exit.weight"], encoder["exit.bias"] = encoder["exit.weight"] @ turn, encoder["exit.bias"] @ turn
+    encoder |= {name: encoder[name] @ turn for name in ("exit.weight", "exit.bias")}
     offset = network.offset_mean.numpy() + bias
     return SpeechModel(
         description=description,
         features=feature_spec(config.model),
         encoder=encoder_spec(config.model),
-        encoder_weights=encoder,
+        encoder_weights={name: array.astype(np.float32) for name, array in encoder.items()},
         neutral=neutral,
         base=(neutral + offset.reshape(468, 3)).astype(np.float32),
         shapes=(back @ weight.T).reshape(-1, 468, 3).astype(np.float32),
@@ -104,7 +104,7 @@ def _encoder_weights(encoder: nn.Module) -> dict[str, Array]:
     Convolutions `(O, C, K)` become `(K, C, O)`, matrices `(O, I)` become `(I, O)`, and a batch norm becomes the gain and
     bias that it amounts to.
     """
-    weights: dict[str, Array] = {name: buffer.double().numpy() for name, buffer in encoder.named_buffers(recurse=False)}
+    weights = {name: buffer.double().numpy() for name, buffer in encoder.named_buffers(recurse=False)}
     for name, layer in encoder.named_modules():
         if isinstance(layer, nn.Conv1d | nn.Linear):
             axes = (2, 1, 0) if isinstance(layer, nn.Conv1d) else (1, 0)

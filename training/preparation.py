@@ -131,9 +131,7 @@ def _read_all(
     return footage
 
 
-def _read_footage(
-    video: Path, tracker: FaceTracker, options: PreparationOptions, progress: Progress
-) -> _Footage:
+def _read_footage(video: Path, tracker: FaceTracker, options: PreparationOptions, progress: Progress) -> _Footage:
     waveform, start = read_voice(video, options.sound, options.sound_offset)
     frames = _counted(read_frames(video), count_frames(video), progress)
     track = track_face(frames, tracker, str(video))

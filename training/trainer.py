@@ -7,7 +7,7 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -101,9 +101,7 @@ class _Run:
         )
         return cls(
             network=network,
-            average=AveragedModel(
-                network, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging), use_buffers=True
-            ),
+            average=AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging), use_buffers=True),
             optimizer=optimizer,
             schedule=torch.optim.lr_scheduler.OneCycleLR(
                 optimizer, settings.learning_rate, total_steps=steps + 1, pct_start=0.2
@@ -196,8 +194,7 @@ def train(
         _loop(run, teacher, steps, run_folder, clip, progress)
     finally:
         write_checkpoint(run_folder, run.checkpoint(clip))
-    average: SpeakerNetwork = run.average.module.cpu().eval()
-    return average
+    return cast(SpeakerNetwork, run.average.module.cpu().eval())
 
 
 def step_count(sampler: PieceSampler, config: TrainingConfig) -> int:

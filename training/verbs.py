@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +15,9 @@ from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
 from lipsync_core.errors import ConfigError, FormatError
 from lipsync_core.livelink import write_livelink
 from lipsync_core.model.model_file import MODEL_SUFFIX, read_model, write_model
-from lipsync_core.progress import Progress
 from lipsync_core.synthesis import synthesize
 
-
-@contextmanager
-def progress_bar(text: str) -> Iterator[Progress]:
-    """Show a bar on standard error while work goes on."""
-    from tqdm import tqdm
-
-    layout = "{desc:<28} {percentage:3.0f}% |{bar:30}| {elapsed} < {remaining}"
-    with tqdm(total=1.0, desc=text, bar_format=layout, mininterval=0.2) as bar:
-
-        def report(share: float) -> None:
-            bar.update(max(0.0, min(1.0, share) - bar.n))
-
-        yield report
+from .terminal import progress_bar, quiet_native_code
 
 
 def prepare(options: argparse.Namespace) -> None:
@@ -43,8 +29,6 @@ def prepare(options: argparse.Namespace) -> None:
 
     if options.audio and len(options.videos) > 1:
         raise ConfigError("--audio belongs to a single video; prepare the videos one by one.")
-    tracker: FaceTracker
-    tracker = FaceLandmarkerTracker(options.landmarker) if options.landmarker else FaceMeshTracker()
     settings = PreparationOptions(
         speaker=options.speaker,
         sound=options.audio,
@@ -56,7 +40,10 @@ def prepare(options: argparse.Namespace) -> None:
         consent=options.consent,
         licence=options.licence,
     )
-    with progress_bar("tracking the face") as report:
+    quiet = nullcontext() if options.verbose else quiet_native_code()
+    with quiet, progress_bar("tracking the face") as report:
+        tracker: FaceTracker
+        tracker = FaceLandmarkerTracker(options.landmarker) if options.landmarker else FaceMeshTracker()
         clip = prepare_clip(options.videos, tracker, settings, report)
     write_clip(options.output, clip)
     print(f"{options.output}: {len(clip.takes)} takes, {clip.duration:.1f} s at {clip.fps:g} frames a second")

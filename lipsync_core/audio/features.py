@@ -28,7 +28,7 @@ _LOUD_DECIBELS = 20.0  # columns within this of the loudest count as loud
 _LARGEST_GAIN = 30.0  # a whisper is raised by at most this factor, so that room noise stays noise
 _MARGIN_SECONDS = 0.5  # silence put before and after a track
 _COMPRESSION = 0.3  # exponent that flattens the range of magnitudes; the paper gives none
-_MEL_FLOOR = 1e-2  # added before the logarithm; some 20 dB below the loud parts: fainter sounds do not matter
+_MEL_FLOOR = 1e-4  # added before the logarithm; some 40 dB below the loud parts: fainter sounds do not matter
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,7 @@ class FeatureSpec:
             FormatError: If it asks for features that this version does not know.
         """
         if header.get("kind") not in ("log_mel", "complex_stft"):
-            raise FormatError(
-                f"The model hears {header.get('kind')!r} features, unknown here; update LipSync3D."
-            )
+            raise FormatError(f"The model hears {header.get('kind')!r} features, unknown here; update LipSync3D.")
         return cls(**header)
 
 

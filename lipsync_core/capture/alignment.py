@@ -114,9 +114,7 @@ def fit_head_motion(points: FloatArray, reference: FloatArray) -> HeadMotion:
     return motion
 
 
-def smooth_head_motion(
-    motion: HeadMotion, points: FloatArray, reference: FloatArray, window: int
-) -> HeadMotion:
+def smooth_head_motion(motion: HeadMotion, points: FloatArray, reference: FloatArray, window: int) -> HeadMotion:
     """Still the jitter of scale and rotation without delay; the translation is fitted anew to follow the head.
 
     Args:

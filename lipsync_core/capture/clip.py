@@ -203,7 +203,5 @@ def join_clips(clips: Iterable[Clip]) -> Clip:
     first, *others = clips
     takes = list(first.takes)
     for clip in others:
-        takes += [
-            replace(take, vertices=take.vertices - clip.neutral + first.neutral) for take in clip.takes
-        ]
+        takes += [replace(take, vertices=take.vertices - clip.neutral + first.neutral) for take in clip.takes]
     return replace(first, takes=tuple(takes))

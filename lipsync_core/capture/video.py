@@ -15,7 +15,10 @@ from ..audio.waveform import Waveform, speech_waveform
 from ..errors import VideoError
 
 _SHORTEST_FRAMES = 5  # fewer pictures than this are no footage of speech
-_LARGEST_DIFFERENCE = (1.0, 0.1)  # s, and share of the longer: picture and sound may differ by the larger of both
+_LARGEST_DIFFERENCE = (
+    1.0,
+    0.1,
+)  # s, and share of the longer: picture and sound may differ by the larger of both
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,7 @@ class BlendshapeFit:
     residual: float
 
 
-def fit_blendshapes(
-    vertices: FloatArray, basis: BlendshapeBasis, config: SolverConfig | None = None
-) -> BlendshapeFit:
+def fit_blendshapes(vertices: FloatArray, basis: BlendshapeBasis, config: SolverConfig | None = None) -> BlendshapeFit:
     """Find the weights whose shapes lie nearest to the vertices.
 
     Args:
@@ -114,5 +112,5 @@ def _temporal_gradient(weights: FloatArray) -> FloatArray:
 
 def _lip_residual(vertices: FloatArray, basis: BlendshapeBasis, weights: FloatArray) -> float:
     lips = list(LIPS)
-    posed = basis.neutral[lips] + np.tensordot(weights, basis.deltas[:, lips], 1)
-    return float(np.sqrt(np.mean(np.sum((posed - vertices[:, lips]) ** 2, axis=-1))))
+    missed = basis.apply(weights)[:, lips] - vertices[:, lips]
+    return float(np.sqrt(np.mean(np.sum(missed**2, axis=-1))))

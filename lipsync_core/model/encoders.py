@@ -39,7 +39,7 @@ class EncoderSpec:
     kind: EncoderKind = "track"
     code_size: int = 32
     code_stride: int = 2
-    fast_dilations: tuple[int, ...] = (1, 2)
+    fast_dilations: tuple[int, ...] = (1,)
     slow_dilations: tuple[int, ...] = (1, 2, 4, 8)
 
     def to_header(self) -> dict[str, Any]:
@@ -54,9 +54,7 @@ class EncoderSpec:
             FormatError: If it names an encoder that this version does not know.
         """
         if header.get("kind") not in ("track", "paper"):
-            raise FormatError(
-                f"The model has a {header.get('kind')!r} encoder, unknown here; update LipSync3D."
-            )
+            raise FormatError(f"The model has a {header.get('kind')!r} encoder, unknown here; update LipSync3D.")
         lists = {name: tuple(value) for name, value in header.items() if isinstance(value, list)}
         return cls(**{**header, **lists})
 
@@ -113,9 +111,7 @@ def _track_block(x: Sequence, spec: EncoderSpec, weights: Weights) -> Sequence:
     x = convolve(x, weights["entry.weight"], weights["entry.bias"])  # (C, bands) -> (C, width)
     for index, dilation in enumerate(spec.fast_dilations):
         x = _residual(x, f"fast.{index}", dilation, weights)
-    x = convolve(
-        leaky_relu(x), weights["slow_down.weight"], weights["slow_down.bias"], stride=spec.code_stride
-    )
+    x = convolve(leaky_relu(x), weights["slow_down.weight"], weights["slow_down.bias"], stride=spec.code_stride)
     for index, dilation in enumerate(spec.slow_dilations):
         x = _residual(x, f"slow.{index}", dilation, weights)
     x = leaky_relu(_normalised(x, "exit_norm", weights))
@@ -174,9 +170,7 @@ def _time_layers(windows: NDArray[np.float32], weights: Weights) -> NDArray[np.f
     return x.reshape(frames, -1) @ weights["exit.weight"] + weights["exit.bias"]
 
 
-def _halve(
-    x: NDArray[np.float32], weight: NDArray[np.float32], bias: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _halve(x: NDArray[np.float32], weight: NDArray[np.float32], bias: NDArray[np.float32]) -> NDArray[np.float32]:
     """Convolve with three taps and stride 2 along the middle axis: `(B, L, C)` to `(B, ceil(L / 2), O)`."""
     length = x.shape[1]
     padded = np.pad(x, ((0, 0), (1, 1), (0, 0)))

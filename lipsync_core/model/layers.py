@@ -10,9 +10,7 @@ Sequence = NDArray[np.float32]
 LEAKY_SLOPE = 0.2  # of the leaky ReLU; the paper states none
 
 
-def convolve(
-    x: Sequence, weight: Sequence, bias: Sequence, *, dilation: int = 1, stride: int = 1
-) -> Sequence:
+def convolve(x: Sequence, weight: Sequence, bias: Sequence, *, dilation: int = 1, stride: int = 1) -> Sequence:
     """Convolve along time with zero padding, so that output step `t` is centred on input step `t * stride`.
 
     One matrix product per tap: no window is ever copied out.

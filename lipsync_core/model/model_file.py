@@ -127,9 +127,7 @@ def read_model(path: Path) -> SpeechModel:
             blendshape_bias=arrays["blendshape_bias"],
         )
     except (KeyError, TypeError, ShapeError) as fault:
-        raise FormatError(
-            f"The model file {path} is incomplete ({fault}); export the model again."
-        ) from fault
+        raise FormatError(f"The model file {path} is incomplete ({fault}); export the model again.") from fault
 
 
 def _encoder_weights(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:

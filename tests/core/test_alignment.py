@@ -132,6 +132,8 @@ def test_a_parabola_passes_the_filter_unchanged() -> None:
 
 
 def test_a_track_shorter_than_the_filter_is_left_alone() -> None:
-    motion = HeadMotion(np.ones(2, np.float32), np.stack([np.eye(3, dtype=np.float32)] * 2), np.zeros((2, 3), np.float32))
+    motion = HeadMotion(
+        np.ones(2, np.float32), np.stack([np.eye(3, dtype=np.float32)] * 2), np.zeros((2, 3), np.float32)
+    )
 
     np.testing.assert_array_equal(smooth_over_time(motion.scale, 9), motion.scale)

@@ -120,9 +120,7 @@ def test_a_funnel_rounds_the_lips_open_and_a_pucker_rounds_them_shut(basis):
     assert lip_gap(funnel) > 0.1
     assert abs(lip_gap(pucker)) < ROUNDING
     for rounded in (funnel, pucker):
-        assert np.ptp(rounded[list(MOUTH_CORNERS), LEFT]) < 0.85 * np.ptp(
-            generic_face()[list(MOUTH_CORNERS), LEFT]
-        )
+        assert np.ptp(rounded[list(MOUTH_CORNERS), LEFT]) < 0.85 * np.ptp(generic_face()[list(MOUTH_CORNERS), LEFT])
 
 
 def test_no_shape_tears_the_skin(basis):

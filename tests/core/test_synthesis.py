@@ -78,9 +78,7 @@ def test_a_model_file_gives_back_the_model(tmp_path: Path, model: SpeechModel, s
     np.testing.assert_array_equal(synthesize(again, speech).codes, synthesize(model, speech).codes)
 
 
-def test_an_animation_file_gives_back_the_animation(
-    tmp_path: Path, model: SpeechModel, speech: Waveform
-) -> None:
+def test_an_animation_file_gives_back_the_animation(tmp_path: Path, model: SpeechModel, speech: Waveform) -> None:
     animation = synthesize(model, speech)
 
     write_animation(tmp_path / "a.npz", animation)
@@ -104,9 +102,7 @@ def test_a_text_file_is_not_a_model(tmp_path: Path) -> None:
         read_model(path)
 
 
-def test_a_newer_model_asks_for_an_update(
-    tmp_path: Path, model: SpeechModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_newer_model_asks_for_an_update(tmp_path: Path, model: SpeechModel, monkeypatch: pytest.MonkeyPatch) -> None:
     from lipsync_core.model import model_file
 
     monkeypatch.setattr(model_file, "MODEL_FORMAT", replace(model_file.MODEL_FORMAT, version=99))
@@ -134,9 +130,7 @@ def test_nothing_half_written_stays(tmp_path: Path, model: SpeechModel) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_worker_answers_with_progress_and_a_file(
-    tmp_path: Path, model_path: Path, speech: Waveform
-) -> None:
+def test_the_worker_answers_with_progress_and_a_file(tmp_path: Path, model_path: Path, speech: Waveform) -> None:
     np.save(tmp_path / "samples.npy", speech.samples)
     output = tmp_path / "out.npz"
     request = WorkerRequest(str(model_path), str(tmp_path / "samples.npy"), 16_000, 25.0, str(output))

@@ -45,7 +45,9 @@ def exported(network: SpeakerNetwork, config: TrainingConfig) -> SpeechModel:
     return model_from_network(network, config, neutral, ModelDescription("nobody", 25.0), saved)
 
 
-@pytest.mark.parametrize("settings", [(), ("model.code_stride=4", "model.width=64"), PAPER], ids=["track", "stride 4", "paper"])
+@pytest.mark.parametrize(
+    "settings", [(), ("model.code_stride=4", "model.width=64"), PAPER], ids=["track", "stride 4", "paper"]
+)
 @pytest.mark.parametrize("fps", [25, 29.97, 60])
 def test_numpy_computes_what_torch_computes(settings: tuple[str, ...], fps: float) -> None:
     config = read_config(None, settings)

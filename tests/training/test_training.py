@@ -43,7 +43,13 @@ def loud_mouthed_clip(takes: int = 4, seconds: float = 4.0) -> Clip:
         blendshapes = np.zeros((frames, 52), np.float32)
         blendshapes[:, arkit_index("jawOpen")] = opening
         made.append(
-            replace(quiet, vertices=vertices, blendshapes=blendshapes, detected=np.ones(frames, bool), waveform=speech)
+            replace(
+                quiet,
+                vertices=vertices,
+                blendshapes=blendshapes,
+                detected=np.ones(frames, bool),
+                waveform=speech,
+            )
         )
     return clip(*made)
 
@@ -130,7 +136,17 @@ def test_evaluate_compares_with_a_regression(run_folder: Path, clip_path: Path, 
     main(["export", str(run_folder), "-o", str(model)])
 
     code = main(
-        ["evaluate", str(model), str(clip_path), "--tail", "0.2", "--against", str(clip_path), "--json", str(figures)]
+        [
+            "evaluate",
+            str(model),
+            str(clip_path),
+            "--tail",
+            "0.2",
+            "--against",
+            str(clip_path),
+            "--json",
+            str(figures),
+        ]
     )
 
     assert code == 0
@@ -151,7 +167,11 @@ def test_evaluate_compares_with_a_regression(run_folder: Path, clip_path: Path, 
     ],
 )
 def test_a_mistake_is_one_sentence_and_an_exit_code(
-    arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     if arguments[0] == "prepare":

@@ -1,0 +1,163 @@
+"""Generate without a window: the road of `tools/batch.py` and of `blender --command lipsync3d`."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+import bpy
+
+from ..lipsync_core.errors import ConfigError, LipSyncError
+from ..lipsync_core.model.model_file import SpeechModel, read_model
+from . import generation
+from .generation import Order
+from .properties import DEFAULT_FACE_UNIT
+from .scene import files, rendering, timeline
+
+COMMAND = "lipsync3d"
+FRESH_RESOLUTION = (720, 720)  # pixels, in a scene of our own making
+_BAR_WIDTH = 30  # characters
+_FAILED = 2  # exit code
+
+_DESCRIPTION = """Make a face speak, without a window.
+
+Works on the open .blend file, or on the one that --scene names. Without either, and without
+--character, it begins with an empty scene at the model's own frame rate. Of several sounds, each is
+written to outputs of its own: OUT.mp4 becomes OUT_hello.mp4 for hello.wav."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message[:1].upper()}{message[1:]}; --help lists the options.")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what a command line asks; a fault is one sentence on stderr. Returns the exit code."""
+    try:
+        _run(_parser().parse_args(list(arguments)))
+    except (LipSyncError, OSError) as fault:
+        print(f"{COMMAND}: {fault}", file=sys.stderr, flush=True)
+        return _FAILED
+    except SystemExit as request:  # --help
+        return int(request.code or 0)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog=COMMAND, description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add("--model", type=Path, required=True, metavar="M.lipsync3d", help="the speaker")
+    add("--audio", type=Path, required=True, action="append", metavar="FILE", help="a sound; may be repeated")
+    add("--scene", type=Path, metavar="SCENE.blend", help="open this file first")
+    add("--character", default="", metavar="OBJECT", help="key this object's matching shape keys too")
+    add("--no-head", action="store_true", help="make no talking head")
+    add("--fps", type=_positive, metavar="F", help="frames per second of the scene")
+    add("--render", type=Path, metavar="OUT.mp4", help="render a movie with sound")
+    add(
+        "--engine",
+        choices=rendering.ENGINES,
+        default=rendering.ENGINES[0],
+        help="what renders it; cycles needs no graphics driver",
+    )
+    add("--resolution", type=_resolution, metavar="WxH", help="size of the movie, pixels")
+    add("--save", type=Path, metavar="OUT.blend", help="save the scene")
+    return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < 1000:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1000")
+    return value
+
+
+def _resolution(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) >= 4 and int(height) >= 4):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 1280x720")
+    return int(width), int(height)
+
+
+def _run(options: argparse.Namespace) -> None:
+    _check_outputs(options)
+    model = read_model(options.model)
+    _open(options, model)
+    for audio in options.audio:
+        _speak(options, audio)
+
+
+def _check_outputs(options: argparse.Namespace) -> None:
+    """Refuse what would only fail after minutes of work."""
+    if options.no_head and not options.character:
+        raise ConfigError("There is nothing to animate; give --character, or leave --no-head out.")
+    if not (options.render or options.save):
+        raise ConfigError("Nothing would be kept; give --render OUT.mp4, --save OUT.blend, or both.")
+    for option, suffix in (("render", ".mp4"), ("save", ".blend")):
+        path = getattr(options, option)
+        if path and path.suffix.lower() != suffix:
+            raise ConfigError(f"--{option} {path} must end in {suffix}.")
+    for audio in options.audio:
+        if not audio.is_file():
+            raise ConfigError(f"There is no sound file at {audio}; check the path.")
+    if len({audio.stem for audio in options.audio}) < len(options.audio):
+        raise ConfigError("Two of the sounds have the same name, so would their outputs; rename one.")
+
+
+def _open(options: argparse.Namespace, model: SpeechModel) -> None:
+    """Bring the scene into the state that the options ask for."""
+    if options.scene:
+        files.open_scene(options.scene)
+    scene = bpy.context.scene
+    if not files.is_saved_scene() and not options.character:
+        files.empty_scene(scene)
+        timeline.set_frame_rate(scene, model.description.fps)
+        rendering.set_resolution(scene, *FRESH_RESOLUTION)
+    if options.fps:
+        timeline.set_frame_rate(scene, options.fps)
+    if options.resolution:
+        rendering.set_resolution(scene, *options.resolution)
+
+
+def _speak(options: argparse.Namespace, audio: Path) -> None:
+    """Make, save and render one sound."""
+    order = Order(
+        model=options.model,
+        sound=audio.absolute(),
+        face_unit=None if options.no_head else DEFAULT_FACE_UNIT,
+        character=options.character,
+    )
+    context = bpy.context
+    outcome = generation.generate(context, order, _bar(f"animating {audio.name}"))
+    print(outcome, flush=True)
+    rendering.set_stage(context.scene, generation.faces(context, order, outcome))
+    if options.save:
+        path = _output(options.save, audio, options.audio)
+        files.save_copy(path)
+        print(f"Saved {path}", flush=True)
+    if options.render:
+        path = _output(options.render, audio, options.audio)
+        rendering.render_movie(context.scene, path, options.engine, _bar(f"rendering {path.name}"))
+        print(f"Rendered {path}", flush=True)
+
+
+def _output(path: Path, audio: Path, audios: list[Path]) -> Path:
+    """Return where the output for one of the sounds goes."""
+    single = len(audios) == 1
+    return (path if single else path.with_stem(f"{path.stem}_{audio.stem}")).absolute()
+
+
+def _bar(label: str) -> Callable[[float], None]:
+    """Return a progress hook that prints a line whenever the bar grows."""
+    shown = -1
+
+    def show(share: float) -> None:
+        nonlocal shown
+        filled = int(share * _BAR_WIDTH + 1e-6)
+        if filled > shown:
+            shown = filled
+            print(f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}] {share:4.0%} {label}", flush=True)
+
+    return show

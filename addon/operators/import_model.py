@@ -1,0 +1,46 @@
+# mypy: disable-error-code="valid-type"
+"""Choose a speaker."""
+
+from pathlib import Path
+
+import bpy
+from bpy.props import StringProperty
+from bpy_extras.io_utils import ImportHelper
+
+from ...lipsync_core.model.model_file import MODEL_SUFFIX, read_model
+from ..properties import settings_of
+from ..reports import OperatorResult, faults_reported, tell
+
+
+class LIPSYNC_OT_import_model(bpy.types.Operator, ImportHelper):  # type: ignore[misc]
+    """Choose the .lipsync3d file of a trained speaker"""  # noqa: D415  (Blender adds the full stop)
+
+    bl_idname = "lipsync3d.import_model"
+    bl_label = "Import Model"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  (Blender reads a plain set)
+
+    filename_ext = MODEL_SUFFIX
+    filepath: StringProperty(subtype="FILE_PATH")
+    filter_glob: StringProperty(default=f"*{MODEL_SUFFIX}", options={"HIDDEN"})
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Read the file to see that it is a model, and let the scene remember it."""
+        with faults_reported(self, context):
+            path = Path(bpy.path.abspath(self.filepath))
+            description = read_model(path).description
+            settings = settings_of(context.scene)
+            settings.model_path = _as_preferred(context, path)
+            settings.model_card.show(description)
+            tell(self, context, f"{description.speaker} is ready to speak.")
+            return {"FINISHED"}
+        return {"CANCELLED"}
+
+
+def _as_preferred(context: bpy.types.Context, path: Path) -> str:
+    """Return a path as the user's preferences want it: relative to the saved .blend file, or absolute."""
+    if bpy.data.filepath and context.preferences.filepaths.use_relative_paths:
+        try:
+            return bpy.path.relpath(str(path))
+        except ValueError:  # another drive
+            pass
+    return str(path)

@@ -1,0 +1,126 @@
+# mypy: disable-error-code="valid-type"
+"""What a scene remembers, `scene.lipsync3d`, and what the session shows, `window_manager.lipsync3d`."""
+
+import bpy
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
+
+from ..lipsync_core.model.model_file import ModelDescription
+from .scene import characters, sequencer
+
+PROPERTY = "lipsync3d"
+_FILE_OPTIONS = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5) else set()
+DEFAULT_FACE_UNIT = 0.09  # m: the outer eye corners of an adult are about 90 mm apart
+
+
+def _is_character(settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
+    return candidate.type in characters.CHARACTER_TYPES
+
+
+def _strip_names(settings: bpy.types.PropertyGroup, context: bpy.types.Context, typed: str) -> list[str]:
+    return sequencer.sound_strip_names(context.scene)
+
+
+class LipSyncModelCard(bpy.types.PropertyGroup):
+    """What the imported model says about itself, kept so that the panel need not read the file."""
+
+    speaker: StringProperty(name="Speaker")
+    fps: FloatProperty(name="Frames per Second")
+    created: StringProperty(name="Made")
+    training_seconds: FloatProperty(name="Learned from")
+    held_out: StringProperty(name="Held-out Error")
+    consent: StringProperty(name="Consent")
+    licence: StringProperty(name="Licence")
+
+    def show(self, description: ModelDescription) -> None:
+        """Copy what a model says about itself."""
+        self.speaker = description.speaker
+        self.fps = description.fps
+        self.created = description.created
+        self.training_seconds = description.training_seconds
+        self.held_out = ", ".join(f"{name} {value:.3g}" for name, value in description.held_out.items())
+        self.consent = description.consent
+        self.licence = description.licence
+
+
+class LipSyncSettings(bpy.types.PropertyGroup):
+    """The choices of the panel, saved in the scene."""
+
+    model_path: StringProperty(
+        name="Model", description="The speaker's .lipsync3d file", subtype="FILE_PATH", options=_FILE_OPTIONS
+    )
+    model_card: PointerProperty(type=LipSyncModelCard)
+    sound_source: EnumProperty(
+        name="Sound",
+        description="Where the speech comes from",
+        items=(
+            ("FILE", "File", "A sound file; it is laid into the sequencer at the scene's first frame"),
+            ("STRIP", "Strip", "A sound strip that lies in the sequencer, with its trim"),
+        ),
+    )
+    sound_path: StringProperty(
+        name="Sound File",
+        description="A recording of speech: WAV, MP3, FLAC, OGG or M4A",
+        subtype="FILE_PATH",
+        options=_FILE_OPTIONS,
+    )
+    sound_strip: StringProperty(name="Sound Strip", description="A sound strip of the sequencer", search=_strip_names)
+    make_head: BoolProperty(
+        name="Talking Head", description="Make the speaker's own head as a new object", default=True
+    )
+    animate_character: BoolProperty(
+        name="Character",
+        description="Key the shape keys of a character whose names match the model's",
+        default=False,
+    )
+    character: PointerProperty(
+        name="Character",
+        description="The character to animate: its mesh, or its armature. The active object if empty",
+        type=bpy.types.Object,
+        poll=_is_character,
+    )
+    face_unit: FloatProperty(
+        name="Eye Distance",
+        description="Size of the talking head: the distance of the outer corners of its eyes",
+        default=DEFAULT_FACE_UNIT,
+        min=0.001,
+        soft_max=10.0,
+        precision=3,
+        subtype="DISTANCE",
+    )
+
+
+class LipSyncSession(bpy.types.PropertyGroup):
+    """How far the running work is, and how the last one ended; never saved."""
+
+    is_running: BoolProperty()
+    cancel_requested: BoolProperty()
+    progress: FloatProperty(min=0, max=1, subtype="FACTOR")
+    message: StringProperty()
+    is_error: BoolProperty()
+
+
+CLASSES = (LipSyncModelCard, LipSyncSettings, LipSyncSession)
+
+
+def attach() -> None:
+    """Give every scene its settings, and the session its state."""
+    setattr(bpy.types.Scene, PROPERTY, PointerProperty(type=LipSyncSettings))
+    setattr(bpy.types.WindowManager, PROPERTY, PointerProperty(type=LipSyncSession))
+
+
+def detach() -> None:
+    """Undo `attach`."""
+    delattr(bpy.types.WindowManager, PROPERTY)
+    delattr(bpy.types.Scene, PROPERTY)
+
+
+def settings_of(scene: bpy.types.Scene) -> LipSyncSettings:
+    """Return what is chosen in a scene."""
+    settings: LipSyncSettings = getattr(scene, PROPERTY)
+    return settings
+
+
+def session_of(context: bpy.types.Context) -> LipSyncSession:
+    """Return the state of the running session."""
+    session: LipSyncSession = getattr(context.window_manager, PROPERTY)
+    return session

@@ -1,0 +1,146 @@
+"""The talking head as a mesh object: its surface, its colours, and the turn into Blender's space."""
+
+from typing import Any
+
+import bpy
+import numpy as np
+from numpy.typing import NDArray
+
+from ...lipsync_core.arrays import FloatArray
+from ...lipsync_core.face import topology
+from .ownership import claim, is_ours
+
+HEAD_ROLE = "head"
+_COLOURS = {  # linear RGBA
+    "skin": (0.78, 0.52, 0.40, 1.0),
+    "lips": (0.62, 0.25, 0.21, 1.0),
+    "mouth": (0.05, 0.012, 0.014, 1.0),
+    "eyes": (0.82, 0.82, 0.80, 1.0),
+}
+_ROUGHNESS = {"skin": 0.55, "lips": 0.4, "mouth": 0.8, "eyes": 0.15}
+_SPEAKER = "lipsync3d_speaker"  # custom property of a head: whose it is
+
+
+def face_to_object_space(points: FloatArray, face_unit: float) -> NDArray[np.float32]:
+    """Turn points from face space into a Blender object's.
+
+    Face space: x to the speaker's left, y up, z out of the face, in face units. Object space: the face looks
+    along -Y, Z is up.
+
+    Args:
+        points: `(..., 3)`, face units.
+        face_unit: Length of one face unit, m.
+
+    Returns:
+        `(..., 3)`, m.
+    """
+    x, y, z = np.moveaxis(points, -1, 0)
+    return np.stack([x, -z, y], axis=-1).astype(np.float32) * np.float32(face_unit)
+
+
+def find_head(scene: bpy.types.Scene, speaker: str) -> bpy.types.Object | None:
+    """Return the talking head of a speaker that we made in a scene before."""
+    heads = (thing for thing in scene.objects if is_head(thing))
+    return next((head for head in heads if head.get(_SPEAKER) == speaker), None)
+
+
+def is_head(thing: bpy.types.Object | None) -> bool:
+    """Tell whether an object is a talking head of ours."""
+    return is_ours(thing, HEAD_ROLE)
+
+
+def make_head(scene: bpy.types.Scene, speaker: str) -> bpy.types.Object:
+    """Add an object for a speaker's talking head, without a shape yet, where the 3D cursor is."""
+    name = f"{speaker} head"
+    head = bpy.data.objects.new(name, bpy.data.meshes.new(name))
+    claim(head, HEAD_ROLE)
+    head[_SPEAKER] = speaker
+    head.location = scene.cursor.location
+    scene.collection.objects.link(head)
+    return head
+
+
+def replace_head_mesh(head: bpy.types.Object, points: NDArray[np.float32]) -> None:
+    """Give a head a fresh surface without shape keys; its place, its materials and its modifiers stay.
+
+    Args:
+        head: The object.
+        points: `(468, 3)`, m, object space.
+    """
+    old: Any = head.data
+    triangles = topology.face_triangles()
+    mesh = bpy.data.meshes.new(head.name)
+    mesh.from_pydata(points.tolist(), [], triangles.tolist())
+    parts = _parts(triangles)
+    for material in _materials(old):
+        mesh.materials.append(material)
+    mesh.polygons.foreach_set("material_index", parts)
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(triangles), bool))
+    mesh.update(calc_edges=True)
+    mesh.edges.foreach_set("use_edge_sharp", _rims(mesh))
+    head.data = mesh
+    if old.users == 0:
+        bpy.data.meshes.remove(old)
+    mesh.name = head.name
+
+
+def world_points(thing: bpy.types.Object) -> NDArray[np.float32]:
+    """Return a mesh object's vertices, `(V, 3)`, m, world space."""
+    points = np.empty(3 * len(thing.data.vertices), np.float32)
+    thing.data.vertices.foreach_get("co", points)
+    return to_world(thing, points.reshape(-1, 3))
+
+
+def to_world(thing: bpy.types.Object, points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn points `(N, 3)` from an object's space into the world's."""
+    world = np.array(thing.matrix_world, np.float32)
+    return points @ world[:3, :3].T + world[:3, 3]
+
+
+def _parts(triangles: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return for each triangle the number of its part in `_COLOURS`."""
+    skin, mouth = len(topology.skin_triangles()), len(topology.mouth_triangles())
+    parts = np.zeros(len(triangles), np.int32)
+    parts[np.isin(triangles, topology.LIPS).all(axis=1)] = 1
+    parts[skin : skin + mouth] = 2
+    parts[skin + mouth :] = 3
+    return parts
+
+
+def _rims(mesh: bpy.types.Mesh) -> NDArray[np.bool_]:
+    """Tell which edges of a head lie around its mouth and eyes, whose fillings must not round the skin."""
+    edges = np.empty(2 * len(mesh.edges), np.int32)
+    mesh.edges.foreach_get("vertices", edges)
+    numbers = np.sort(edges.reshape(-1, 2)) @ (topology.POINT_COUNT, 1)
+    fillings = np.concatenate([topology.mouth_triangles(), topology.eye_triangles()])
+    return np.isin(numbers, _edge_numbers(topology.skin_triangles())) & np.isin(numbers, _edge_numbers(fillings))
+
+
+def _edge_numbers(triangles: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return one number for each pair of points that an edge joins, `(3 * M,)`."""
+    pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    return np.sort(pairs) @ (topology.POINT_COUNT, 1)
+
+
+def _materials(old: bpy.types.Mesh) -> list[bpy.types.Material]:
+    """Return the materials that the head had, or one for each part of `_COLOURS`."""
+    kept = [material for material in old.materials if material is not None]
+    return kept if len(kept) == len(_COLOURS) else [_material(part) for part in _COLOURS]
+
+
+def _material(part: str) -> bpy.types.Material:
+    existing = (material for material in bpy.data.materials if is_ours(material, part))
+    return next(existing, None) or _new_material(part)
+
+
+def _new_material(part: str) -> bpy.types.Material:
+    material = bpy.data.materials.new(f"LipSync {part}")
+    claim(material, part)
+    material.diffuse_color = _COLOURS[part]
+    material.roughness = _ROUGHNESS[part]
+    if bpy.app.version < (5, 0):
+        material.use_nodes = True
+    shader: Any = material.node_tree.nodes["Principled BSDF"]
+    shader.inputs["Base Color"].default_value = _COLOURS[part]
+    shader.inputs["Roughness"].default_value = _ROUGHNESS[part]
+    return material

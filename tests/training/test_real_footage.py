@@ -1,0 +1,71 @@
+"""Real faces: tracked, normalised, followed by blendshapes. Skipped where there is no footage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("mediapipe")
+
+from lipsync_core.capture.clip import Clip  # noqa: E402
+from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, track_face  # noqa: E402
+from lipsync_core.capture.video import read_frames  # noqa: E402
+from lipsync_core.errors import TrackingError  # noqa: E402
+from lipsync_core.face.basis import arkit_basis  # noqa: E402
+from lipsync_core.face.mouth import lip_gap, mouth_width  # noqa: E402
+from lipsync_core.face.solver import fit_blendshapes  # noqa: E402
+from lipsync_core.face.topology import RIGID_POINTS  # noqa: E402
+from training.preparation import PreparationOptions, prepare_clip  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def grid(footage: Path) -> list[Path]:
+    return sorted((footage / "grid_s1" / "train").glob("*.mpg"))[:4]
+
+
+@pytest.fixture(scope="module")
+def clip(grid: list[Path]) -> Clip:
+    return prepare_clip(grid, FaceMeshTracker(), PreparationOptions())
+
+
+def test_the_face_is_found_in_every_frame(clip: Clip) -> None:
+    assert all(take.detected.all() for take in clip.takes)
+    assert clip.frame_count == 4 * 75
+
+
+def test_the_upper_face_holds_still(clip: Clip) -> None:
+    skull = np.concatenate([take.vertices[:, RIGID_POINTS] for take in clip.takes])
+
+    motion = np.sqrt(np.mean(np.sum((skull - skull.mean(0)) ** 2, axis=-1)))
+
+    assert motion < 0.01  # of the eye distance
+
+
+def test_the_neutral_face_rests_with_its_lips_together(clip: Clip) -> None:
+    assert lip_gap(clip.neutral) < 0.05 * mouth_width(clip.neutral)
+
+
+def test_blendshapes_follow_the_lips(clip: Clip) -> None:
+    vertices = clip.takes[0].vertices
+
+    fit = fit_blendshapes(vertices, arkit_basis(clip.neutral))
+
+    posed = arkit_basis(clip.neutral).apply(fit.weights)
+    assert fit.residual < 0.012
+    assert np.corrcoef(lip_gap(posed), lip_gap(vertices))[0, 1] > 0.95
+
+
+def test_the_other_tracker_sees_the_same_mouth(footage: Path, grid: list[Path]) -> None:
+    landmarker = FaceLandmarkerTracker(footage / "landmarker" / "face_landmarker.task")
+
+    tracks = [track_face(read_frames(grid[0]), tracker, "a video") for tracker in (FaceMeshTracker(), landmarker)]
+
+    gaps = [lip_gap(track.points) for track in tracks]
+    assert np.corrcoef(*gaps)[0, 1] > 0.9
+
+
+def test_a_landmarker_file_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match="no landmarker file"):
+        FaceLandmarkerTracker(tmp_path / "absent.task")

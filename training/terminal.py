@@ -1,0 +1,43 @@
+"""What the command line shows: progress bars, and none of the libraries' chatter."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lipsync_core.progress import Progress
+
+
+@contextmanager
+def progress_bar(text: str) -> Iterator[Progress]:
+    """Show a bar on standard error while work goes on."""
+    from tqdm import tqdm
+
+    layout = "{desc:<28} {percentage:3.0f}% |{bar:30}| {elapsed} < {remaining}"
+    with tqdm(total=1.0, desc=text, bar_format=layout, mininterval=0.2, file=sys.stderr) as bar:
+
+        def report(share: float) -> None:
+            bar.update(max(0.0, min(1.0, share) - bar.n))
+
+        yield report
+
+
+@contextmanager
+def quiet_native_code() -> Iterator[None]:
+    """Hide what C++ libraries write to standard error, which no setting of theirs stops; Python's own is shown."""
+    sys.stderr.flush()
+    shown = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    python_stream = sys.stderr
+    try:
+        os.dup2(nowhere, 2)
+        with open(shown, "w", buffering=1, closefd=False, encoding="utf-8") as stream:  # noqa: PTH123  (a descriptor)
+            sys.stderr = stream
+            yield
+    finally:
+        sys.stderr = python_stream
+        os.dup2(shown, 2)
+        os.close(shown)
+        os.close(nowhere)
