@@ -119,7 +119,18 @@ def _choose_engine(scene: bpy.types.Scene, engine: str) -> None:
     except TypeError as fault:
         raise LipSyncError(f"This Blender has no {engine}; choose another --engine.") from fault
     scene.display.shading.light = "STUDIO"
-    scene.display.shading.color_type = "TEXTURE"  # the material's colour where there is no texture
+    scene.display.shading.color_type = _workbench_colours(scene)
+
+
+def _workbench_colours(scene: bpy.types.Scene) -> str:
+    """Tell what Workbench paints meshes with: their colour attributes where each has one, else their textures.
+
+    Where there is no texture, the second means the material's colour; a mesh without a colour attribute would stay
+    white under the first.
+    """
+    meshes = [thing.data for thing in scene.objects if thing.type == "MESH" and not thing.hide_render]
+    painted = bool(meshes) and all(len(mesh.color_attributes) for mesh in meshes)
+    return "VERTEX" if painted else "TEXTURE"
 
 
 @contextmanager

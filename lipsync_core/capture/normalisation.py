@@ -7,7 +7,7 @@ laid on that face by its rigid upper part (Lahiri et al. 2021, section 3.1.1).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,11 @@ from ..face.topology import (
     LEFT_LOWER_LID,
     LEFT_UPPER_LID,
     LIPS,
+    NOSE_TIP,
     OUTER_EYE_CORNERS,
     RIGHT_LOWER_LID,
     RIGHT_UPPER_LID,
+    RIGID_POINTS,
     generic_face,
 )
 from .alignment import HeadMotion, fit_head_motion, smooth_head_motion, smooth_over_time
@@ -28,6 +30,7 @@ from .tracking import LandmarkTrack
 
 _USUAL_TURN = 5.0  # degrees of yaw or pitch that cost a candidate one point
 _USUAL_GAP = 0.05  # lip gap, in mouth widths, that costs one point
+_REACH_OF_A_BLINK = 0.15  # face units from the lids
 _ALIKE_SHARE = 0.02  # share of all frames that are averaged into the neutral face
 _ALIKE_RANGE = (5, 60)  # but at least and at most so many
 
@@ -39,10 +42,12 @@ class Smoothing:
     Attributes:
         pose: For the head's scale and rotation.
         face: For the vertices. Five frames keep closures, which last three (measured on synthetic lips).
+        skull: For the upper face without the lids, which hardly moves.
     """
 
     pose: int = 9
     face: int = 5
+    skull: int = 35
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,8 @@ def normalise_speaker(
         neutral: `(468, 3)` from `neutral_face`, or of an earlier clip of the same speaker, face units.
         smoothing: How much the jitter is stilled.
     """
-    return NormalisedSpeaker(neutral, tuple(_normalise(track, neutral, smoothing) for track in tracks))
+    faces = [_normalise(track, neutral, smoothing) for track in tracks]
+    return NormalisedSpeaker(neutral, tuple(steady_upper_face(faces, neutral, smoothing.skull)))
 
 
 def choose_reference(tracks: Sequence[LandmarkTrack]) -> ReferenceFrame:
@@ -158,3 +164,59 @@ def _normalise(track: LandmarkTrack, neutral: NDArray[np.float32], smoothing: Sm
     head = smooth_head_motion(head, track.points, neutral, smoothing.pose)
     vertices = smooth_over_time(head.remove(track.points), smoothing.face)
     return NormalisedFace(np.asarray(vertices, np.float32), head)
+
+
+def steady_upper_face(
+    faces: Sequence[NormalisedFace], neutral: NDArray[np.float32], window: int
+) -> list[NormalisedFace]:
+    """Take out of the upper face what the tracker invents as the head turns, and its jitter.
+
+    A tracker's depth is a guess that changes with the pose, so a rigid skull seems to bend. What a quadratic in yaw,
+    pitch and roll explains of the upper face's motion is removed; the mouth, jaw and cheeks stay as they are.
+
+    Args:
+        faces: All videos of one speaker.
+        neutral: `(468, 3)`, face units.
+        window: Frames that the skull's zero-phase filter spans; below 3 this function changes nothing.
+    """
+    if window < 3:
+        return list(faces)
+    upper = _upper_face_share(neutral)[:, None]
+    still = upper * _away_from_lids(neutral)[:, None]
+    terms = _pose_terms(np.concatenate([face.head.angles() for face in faces]))
+    offsets = np.concatenate([face.vertices for face in faces]).reshape(len(terms), -1) - neutral.reshape(-1)
+    explained, *_ = np.linalg.lstsq(terms, offsets, rcond=None)
+    steadied, first = [], 0
+    for face in faces:
+        own = terms[first : first + len(face.vertices)] - terms.mean(0)
+        first += len(face.vertices)
+        vertices = face.vertices - upper * (own @ explained).reshape(face.vertices.shape)
+        vertices += still * (smooth_over_time(vertices, window) - vertices)
+        steadied.append(replace(face, vertices=vertices.astype(np.float32)))
+    return steadied
+
+
+def _pose_terms(angles: FloatArray) -> FloatArray:
+    """Return a constant and all first and second powers of yaw, pitch and roll `(T, 3)` degrees: `(T, 10)`."""
+    x, y, z = ((angles - angles.mean(0)) / _USUAL_TURN).T
+    return np.stack([np.ones_like(x), x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
+
+
+def _upper_face_share(neutral: FloatArray) -> FloatArray:
+    """Return how much each point belongs to the upper face, `(468,)`: 0 at the lips, 1 from the nose tip upwards."""
+    lips, nose = neutral[list(LIPS), 1].max(), neutral[NOSE_TIP, 1]
+    return _smooth_step((neutral[:, 1] - lips) / (nose - lips))
+
+
+def _away_from_lids(neutral: FloatArray) -> FloatArray:
+    """Return 0 on the lids, 1 where a blink does not reach and at the corners of the eyes, `(468,)`."""
+    lids = neutral[list(RIGHT_UPPER_LID + RIGHT_LOWER_LID + LEFT_UPPER_LID + LEFT_LOWER_LID)]
+    distance = np.linalg.norm(neutral[:, None] - lids, axis=2).min(1)
+    share = _smooth_step(distance / _REACH_OF_A_BLINK)
+    share[list(RIGID_POINTS)] = 1.0
+    return share
+
+
+def _smooth_step(share: FloatArray) -> FloatArray:
+    share = np.clip(share, 0, 1)
+    return share * share * (3 - 2 * share)

@@ -61,11 +61,11 @@ class Speech:
 
 
 class _EventName(ctypes.Union):
-    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]  # noqa: RUF012
+    _fields_ = [("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8)]
 
 
 class _Event(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("kind", ctypes.c_int),
         ("unique_identifier", ctypes.c_uint),
         ("text_position", ctypes.c_int),
@@ -77,6 +77,95 @@ class _Event(ctypes.Structure):
     ]
 
 
-_Callback = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
-)
+_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+
+
+def speak(text: str, voice: Voice | None = None) -> Speech:
+    """Say a sentence, with a rest before and after it.
+
+    espeak-ng carries the phase of its voice from one utterance to the next, so the same sentence said again in the
+    same process differs by a fraction of a millisecond.
+
+    Raises:
+        MissingDependencyError: If espeak-ng is not installed.
+        AudioError: If the voice does not exist, or the text has nothing to say.
+    """
+    voice = voice or Voice()
+    samples, onsets, sample_rate = _synthesise(text, voice)
+    rest = np.zeros(round(REST_SECONDS * sample_rate), np.float32)
+    starts = [(SILENCE, 0.0)]
+    starts += [(_plain(name), len(rest) / sample_rate + sample / sample_rate) for name, sample in onsets]
+    starts.append((SILENCE, (len(rest) + len(samples)) / sample_rate))
+    waveform = Waveform(np.concatenate([rest, samples, rest]), sample_rate)
+    return Speech(waveform, tuple(_phonemes(starts, waveform.duration)))
+
+
+def join(speeches: list[Speech]) -> Speech:
+    """Say one after the other."""
+    samples, phonemes, start = [], [], 0.0
+    for speech in speeches:
+        samples.append(speech.waveform.samples)
+        phonemes += [Phoneme(p.symbol, start + p.start_seconds, start + p.end_seconds) for p in speech.phonemes]
+        start += speech.waveform.duration
+    return Speech(Waveform(np.concatenate(samples), speeches[0].waveform.sample_rate), tuple(phonemes))
+
+
+def _phonemes(starts: list[tuple[str, float]], end: float) -> Iterator[Phoneme]:
+    """Let each sound last until the next one, and neighbouring pauses be one."""
+    kept = [s for i, s in enumerate(starts) if i == 0 or s[0] != SILENCE or starts[i - 1][0] != SILENCE]
+    for (symbol, start), following in zip(kept, [start for _, start in kept[1:]] + [end], strict=True):
+        if following > start:
+            yield Phoneme(symbol, start, following)
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name if character not in "ˈˌːˑ|'ʰ_:")
+
+
+def _synthesise(text: str, voice: Voice) -> tuple[NDArray[np.float32], list[tuple[str, int]], int]:
+    """Return the samples, the name and first sample of each phoneme, and the sample rate."""
+    espeak, sample_rate = _espeak()
+    if espeak.espeak_SetVoiceByName(voice.name.encode()) != 0:
+        raise AudioError(f"espeak-ng has no voice {voice.name}; choose one such as en-us or en-gb+f2.")
+    settings = {
+        _PARAMETER_RATE: voice.rate,
+        _PARAMETER_PITCH: voice.pitch,
+        _PARAMETER_RANGE: voice.pitch_range,
+    }
+    for parameter, value in settings.items():
+        espeak.espeak_SetParameter(parameter, value, 0)
+    pieces: list[FloatArray] = []
+    onsets: list[tuple[str, int]] = []
+
+    def receive(samples: Any, count: int, events: Any) -> int:
+        if samples and count > 0:
+            pieces.append(np.ctypeslib.as_array(samples, (count,)).astype(np.float32) / 2**15)
+        index = 0
+        while events[index].kind != _EVENT_LIST_TERMINATED:
+            if events[index].kind == _EVENT_PHONEME:
+                onsets.append((events[index].id.string.decode(), events[index].sample))
+            index += 1
+        return 0
+
+    callback = _Callback(receive)
+    espeak.espeak_SetSynthCallback(callback)
+    spoken = text.encode()
+    espeak.espeak_Synth(spoken, len(spoken) + 1, 0, 1, 0, _CHARS_UTF8, None, None)
+    espeak.espeak_Synchronize()
+    if not pieces or not any(_plain(name) for name, _ in onsets):
+        raise AudioError(f"There is nothing to say in {text!r}; write a sentence.")
+    return np.concatenate(pieces).astype(np.float32), onsets, sample_rate
+
+
+@cache
+def _espeak() -> tuple[Any, int]:
+    """Load the library once; return it and its sample rate, Hz."""
+    try:
+        import espeakng_loader
+    except ImportError as fault:
+        raise MissingDependencyError(
+            "The virtual speaker speaks with espeak-ng; run `pip install espeakng-loader`."
+        ) from fault
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    folder = espeakng_loader.get_data_path().encode()
+    return library, library.espeak_Initialize(_AUDIO_OUTPUT_RETRIEVAL, 0, folder, _PHONEME_EVENTS_IN_IPA)

@@ -1,0 +1,134 @@
+"""The demo's page: pictures out of its movies, the lips over time, and the figures."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from lipsync_core.face.mouth import CLOSED_GAP
+from training.virtual_speaker.comparison import SpeechFigures, TrackingFigures
+
+matplotlib.use("Agg")
+from matplotlib import pyplot  # after the choice of a back end without a window
+
+MOMENTS = 6  # pictures out of each movie
+_FPS = 25.0
+_MOVIES = (
+    ("unseen.mp4", "The virtual speaker, filmed: what the model never saw"),
+    ("talking_head.mp4", "The talking head in Blender, from the sound alone"),
+    ("character.mp4", "Another head in Blender, driven by the predicted blendshapes"),
+)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the demo measured.
+
+    Attributes:
+        tracking: Tracking against the truth, on the footage.
+        speech: Prediction against the truth, on the unseen sentence.
+        errors: Prediction against tracking, on the unseen sentence.
+        footage_seconds: Length of the footage, s.
+        sentence: The unseen sentence.
+        minutes: How long each step took.
+    """
+
+    tracking: TrackingFigures
+    speech: SpeechFigures
+    errors: Mapping[str, float]
+    footage_seconds: float
+    sentence: str
+    minutes: Mapping[str, float]
+
+
+def write_report(folder: Path, figures: Figures) -> None:
+    """Write `report.html`, its pictures and `figures.json` into the demo's folder."""
+    for movie, _ in _MOVIES:
+        _write_strip(folder / movie, folder / f"{Path(movie).stem}.png")
+    _plot_gap(folder / "lip_gap.png", figures.speech)
+    rows = _rows(figures)
+    (folder / "figures.json").write_text(json.dumps(dict(rows), indent=1) + "\n", encoding="utf-8")
+    (folder / "report.html").write_text(_page(figures, rows), encoding="utf-8")
+
+
+def _rows(figures: Figures) -> list[tuple[str, str]]:
+    tracking, speech = figures.tracking, figures.speech
+    rows = [
+        ("footage", f"{figures.footage_seconds:.0f} s"),
+        ("tracked against true lip gap, correlation", f"{tracking.gap_correlation:.3f}"),
+        (
+            f"upper face after normalisation, head turning ±{tracking.largest_turn:.0f}°",
+            f"moves {tracking.upper_face_motion:.2f} % of the eye distance (RMS)",
+        ),
+        ("unseen sentence, predicted against true lip gap, correlation", f"{speech.gap_correlation:.3f}"),
+        ("unseen sentence, p b m that close", f"{speech.closed} of {speech.closures}"),
+        ("unseen sentence, mean lip error", f"{figures.errors['mean_lip_error']:.2f} % of the eye distance"),
+    ]
+    rows += [(f"minutes: {step}", f"{minutes:.1f}") for step, minutes in figures.minutes.items()]
+    return [*rows, ("minutes in all", f"{sum(figures.minutes.values()):.1f}")]
+
+
+def _page(figures: Figures, rows: list[tuple[str, str]]) -> str:
+    cells = "\n".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>" for name, value in rows)
+    movies = "\n".join(
+        f'<h2>{html.escape(title)}</h2>\n<a href="{movie}"><img src="{Path(movie).stem}.png" alt="six moments"></a>'
+        for movie, title in _MOVIES
+    )
+    return f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>LipSync3D demo</title>
+<style>
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }}
+img {{ max-width: 100%; }} td {{ padding: .15rem 1.5rem .15rem 0; border-bottom: 1px solid #ddd; }}
+</style>
+<h1>LipSync3D demo</h1>
+<p>A synthetic person was filmed saying {figures.footage_seconds:.0f} s of sentences. A model learned from that film and
+then said, from sound alone: “{html.escape(figures.sentence)}” Click a strip to see its movie.</p>
+{movies}
+<h2>The lips, predicted and true</h2>
+<img src="lip_gap.png" alt="lip gap over time">
+<h2>Figures</h2>
+<table>{cells}</table>
+<p>In Blender: <a href="talking_head.blend">talking_head.blend</a>. For other tools:
+<a href="unseen.csv">unseen.csv</a> (Live Link Face), <a href="unseen.npz">unseen.npz</a>.
+The model: <a href="virtual_speaker.lipsync3d">virtual_speaker.lipsync3d</a>.</p>
+</html>
+"""
+
+
+def _write_strip(movie: Path, picture: Path) -> None:
+    """Lay evenly spaced frames of a movie side by side."""
+    with av.open(str(movie)) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    chosen = np.linspace(0, len(frames) - 1, MOMENTS + 2).round().astype(int)[1:-1]
+    strip = np.concatenate([_square(frames[index]) for index in chosen], axis=1)
+    Image.fromarray(strip).save(picture)
+
+
+def _square(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    side = min(image.shape[:2])
+    top, left = ((length - side) // 2 for length in image.shape[:2])
+    cut = Image.fromarray(image[top : top + side, left : left + side])
+    return np.asarray(cut.resize((320, 320), Image.Resampling.LANCZOS))
+
+
+def _plot_gap(picture: Path, speech: SpeechFigures) -> None:
+    seconds = (np.arange(len(speech.gap)) + 0.5) / _FPS
+    figure, axes = pyplot.subplots(figsize=(11, 3.2), layout="constrained")
+    axes.plot(seconds, 100 * speech.true_gap[: len(seconds)], color="#999", linewidth=3, label="true")
+    axes.plot(seconds, 100 * speech.gap, color="#c0392b", label="predicted from sound")
+    axes.axhline(100 * CLOSED_GAP, color="#2c3e50", linestyle=":", label="lips count as met below")
+    axes.set(xlabel="s", ylabel="lip gap, % of mouth width", xlim=(0, seconds[-1]))
+    axes.legend(frameon=False, ncols=3, loc="upper right")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(picture, dpi=110)
+    pyplot.close(figure)
+

@@ -1,0 +1,1 @@
+"""A wholly synthetic person: speech from text, its mouth, a head, a camera, and video with the truth beside it."""

@@ -1,0 +1,92 @@
+"""What tracking and training make of the virtual speaker, held against what it really did."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lipsync_core.capture.clip import Take
+from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width
+from lipsync_core.face.topology import RIGID_POINTS
+from lipsync_core.model.model_file import SpeechModel
+from lipsync_core.synthesis import predict_codes
+
+from .speaker import VirtualSpeakerTruth
+from .speech import Phoneme
+
+BILABIALS = ("p", "b", "m")
+_TOLERANCE = 1  # frames that a closure may come early or late
+
+
+@dataclass(frozen=True)
+class TrackingFigures:
+    """How well the tracked face follows the true one.
+
+    Attributes:
+        gap_correlation: Pearson's, of the tracked and the true inner-lip gap.
+        upper_face_motion: How far the skull's points move after normalisation, RMS, percent of the eye distance.
+        largest_turn: The most that the true head turned to a side, degrees.
+    """
+
+    gap_correlation: float
+    upper_face_motion: float
+    largest_turn: float
+
+
+@dataclass(frozen=True)
+class SpeechFigures:
+    """How well a model says a sentence that it never heard.
+
+    Attributes:
+        gap: `(T,)` predicted lip gap, in mouth widths.
+        true_gap: `(T,)` true lip gap, in mouth widths.
+        gap_correlation: Pearson's, of the two.
+        closures: Number of p, b and m.
+        closed: How many of them the predicted mouth closes at, within one frame.
+    """
+
+    gap: NDArray[np.float32]
+    true_gap: NDArray[np.float32]
+    gap_correlation: float
+    closures: int
+    closed: int
+
+
+def compare_tracking(take: Take, truth: VirtualSpeakerTruth) -> TrackingFigures:
+    """Hold a normalised take against the truth of the same video."""
+    skull = take.vertices[:, RIGID_POINTS]
+    motion = np.sqrt(np.mean(np.sum((skull - skull.mean(0)) ** 2, axis=-1)))
+    yaw = np.degrees(np.arctan2(truth.rotation[:, 0, 2], truth.rotation[:, 2, 2]))
+    return TrackingFigures(
+        gap_correlation=_correlation(lip_gap(take.vertices), lip_gap(truth.vertices)),
+        upper_face_motion=100 * float(motion),
+        largest_turn=float(np.abs(yaw).max()),
+    )
+
+
+def compare_speech(model: SpeechModel, take: Take, truth: VirtualSpeakerTruth) -> SpeechFigures:
+    """Let a model say what the virtual speaker said, and hold the mouths together."""
+    codes = predict_codes(model, take.waveform, truth.seconds)
+    vertices = model.base + (codes @ model.shapes.reshape(len(model.shapes), -1)).reshape(-1, 468, 3)
+    gap = lip_gap(vertices) / np.float32(mouth_width(model.neutral))
+    true_gap = lip_gap(truth.vertices) / np.float32(mouth_width(truth.vertices.mean(0)))
+    hits = [_closes(gap, truth, phoneme.start_seconds, phoneme.end_seconds) for phoneme in _bilabials(truth)]
+    return SpeechFigures(gap, true_gap, _correlation(gap, true_gap), len(hits), sum(hits))
+
+
+def _bilabials(truth: VirtualSpeakerTruth) -> list[Phoneme]:
+    return [phoneme for phoneme in truth.phonemes if phoneme.symbol in BILABIALS]
+
+
+def _closes(gap: NDArray[np.float32], truth: VirtualSpeakerTruth, start: float, end: float) -> bool:
+    """Tell whether the lips meet in the frames of a sound, one frame early and late included."""
+    margin = _TOLERANCE / truth.fps
+    during = (truth.seconds >= start - margin) & (truth.seconds <= end + margin)
+    return bool((gap[during] < CLOSED_GAP).any())
+
+
+def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    count = min(len(first), len(second))
+    return float(np.corrcoef(first[:count], second[:count])[0, 1])
