@@ -22,6 +22,8 @@ from matplotlib import pyplot  # after the choice of a back end without a window
 
 MOMENTS = 6  # pictures out of each movie
 _FPS = 25.0
+_REST_FRAMES = 10  # at either end, where the mouth rests
+_APART = 5  # frames between two pictures
 _MOVIES = (
     ("unseen.mp4", "The virtual speaker, filmed: what the model never saw"),
     ("talking_head.mp4", "The talking head in Blender, from the sound alone"),
@@ -52,8 +54,11 @@ class Figures:
 
 def write_report(folder: Path, figures: Figures) -> None:
     """Write `report.html`, its pictures and `figures.json` into the demo's folder."""
-    for movie, _ in _MOVIES:
-        _write_strip(folder / movie, folder / f"{Path(movie).stem}.png")
+    moments = _telling_moments(figures.speech.gap)
+    strips = [_strip(folder / movie, moments) for movie, _ in _MOVIES]
+    for (movie, _), strip in zip(_MOVIES, strips, strict=True):
+        Image.fromarray(strip).save(folder / f"{Path(movie).stem}.png")
+    Image.fromarray(np.concatenate(strips)).save(folder / "overview.jpg", quality=88)
     _plot_gap(folder / "lip_gap.png", figures.speech)
     rows = _rows(figures)
     (folder / "figures.json").write_text(json.dumps(dict(rows), indent=1) + "\n", encoding="utf-8")
@@ -104,13 +109,24 @@ The model: <a href="virtual_speaker.lipsync3d">virtual_speaker.lipsync3d</a>.</p
 """
 
 
-def _write_strip(movie: Path, picture: Path) -> None:
-    """Lay evenly spaced frames of a movie side by side."""
+def _telling_moments(gap: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the frames where the mouth is widest and most shut, `MOMENTS` in all, in the order of time."""
+    chosen: list[int] = []
+    for sign in (1, -1):
+        order = np.argsort(-sign * gap[_REST_FRAMES:-_REST_FRAMES], kind="stable") + _REST_FRAMES
+        taken: list[int] = []
+        for frame in order.tolist():
+            if len(taken) < MOMENTS // 2 and all(abs(frame - other) > _APART for other in chosen + taken):
+                taken.append(frame)
+        chosen += taken
+    return np.sort(chosen)
+
+
+def _strip(movie: Path, moments: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Lay some frames of a movie side by side."""
     with av.open(str(movie)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    chosen = np.linspace(0, len(frames) - 1, MOMENTS + 2).round().astype(int)[1:-1]
-    strip = np.concatenate([_square(frames[index]) for index in chosen], axis=1)
-    Image.fromarray(strip).save(picture)
+    return np.concatenate([_square(frames[min(moment, len(frames) - 1)]) for moment in moments], axis=1)
 
 
 def _square(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
