@@ -1,6 +1,6 @@
 """The whole road once, on a synthetic person: film, track, train, say a new sentence, render in Blender, report.
 
-    python -m tools.demo --output out/demo
+python -m tools.demo --output out/demo
 """
 
 from __future__ import annotations

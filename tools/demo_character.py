@@ -1,6 +1,6 @@
 """Make the demo's second head in Blender: a stylised character with ARKit's shape keys, as an artist would bring one.
 
-    python tools/demo_character.py OUT.blend
+python tools/demo_character.py OUT.blend
 """
 
 from __future__ import annotations

@@ -147,4 +147,3 @@ def _plot_gap(picture: Path, speech: SpeechFigures) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(picture, dpi=110)
     pyplot.close(figure)
-

@@ -128,7 +128,7 @@ def _workbench_colours(scene: bpy.types.Scene) -> str:
     Where there is no texture, the second means the material's colour; a mesh without a colour attribute would stay
     white under the first.
     """
-    meshes = [thing.data for thing in scene.objects if thing.type == "MESH" and not thing.hide_render]
+    meshes: list[Any] = [thing.data for thing in scene.objects if thing.type == "MESH" and not thing.hide_render]
     painted = bool(meshes) and all(len(mesh.color_attributes) for mesh in meshes)
     return "VERTEX" if painted else "TEXTURE"
 
