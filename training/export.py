@@ -101,8 +101,8 @@ def _principal_turn(weight: Array) -> tuple[Array, Array]:
 def _encoder_weights(encoder: nn.Module) -> dict[str, Array]:
     """Name every array as inference reads it.
 
-    Convolutions `(O, C, K)` become `(K, C, O)`, matrices `(O, I)` become `(I, O)`, and a batch norm becomes the gain and
-    bias that it amounts to.
+    Convolutions `(O, C, K)` become `(K, C, O)`, matrices `(O, I)` become `(I, O)`, and a batch norm becomes the gain
+    and bias that it amounts to.
     """
     weights = {name: buffer.double().numpy() for name, buffer in encoder.named_buffers(recurse=False)}
     for name, layer in encoder.named_modules():

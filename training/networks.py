@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -86,9 +88,9 @@ class PaperEncoder(nn.Module):
     def __init__(self, spec: EncoderSpec) -> None:
         super().__init__()
         widths = (2, *FREQUENCY_CHANNELS)
-        self.frequency = nn.ModuleList(_halving(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.frequency = nn.ModuleList(_halving(a, b) for a, b in pairwise(widths))
         widths = (FREQUENCY_CHANNELS[-1], *TIME_CHANNELS)
-        self.time = nn.ModuleList(_halving(a, b) for a, b in zip(widths, widths[1:], strict=False))
+        self.time = nn.ModuleList(_halving(a, b) for a, b in pairwise(widths))
         self.exit = nn.Linear(4 * TIME_CHANNELS[-1], spec.code_size)
 
     def standardise(self, features: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ def quiet_native_code() -> Iterator[None]:
     python_stream = sys.stderr
     try:
         os.dup2(nowhere, 2)
-        with open(shown, "w", buffering=1, closefd=False, encoding="utf-8") as stream:  # noqa: PTH123  (a descriptor)
+        with open(shown, "w", buffering=1, closefd=False, encoding="utf-8") as stream:
             sys.stderr = stream
             yield
     finally:

@@ -52,7 +52,7 @@ def prepare(options: argparse.Namespace) -> None:
 def train(options: argparse.Namespace) -> None:
     """`train CLIP... -o RUN`."""
     from .config import read_config, write_config
-    from .evaluation import model_predictor, measure
+    from .evaluation import measure, model_predictor
     from .export import export_run, pick_device
     from .run_folder import CONFIG_NAME, write_held_out
     from .trainer import train as train_network

@@ -119,7 +119,8 @@ def _choose_engine(scene: bpy.types.Scene, engine: str) -> None:
     except TypeError as fault:
         raise LipSyncError(f"This Blender has no {engine}; choose another --engine.") from fault
     scene.display.shading.light = "STUDIO"
-    scene.display.shading.color_type = _workbench_colours(scene)
+    shading: Any = scene.display.shading
+    shading.color_type = _workbench_colours(scene)
 
 
 def _workbench_colours(scene: bpy.types.Scene) -> str:

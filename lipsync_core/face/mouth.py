@@ -12,9 +12,13 @@ CLOSED_GAP = 0.08  # share of the mouth's width under which the lips count as me
 
 
 def lip_gap(vertices: FloatArray) -> NDArray[np.float32]:
-    """Return the distance between the middles of the inner lips, `(..., 468, 3)` to `(...,)`."""
+    """Return the distance between the middles of the inner lips, `(..., 468, 3)` to `(...,)`, seen from the front.
+
+    Depth does not count: a lower lip that rolls in is no open mouth, and a tracker only guesses the depth of lips.
+    """
     upper, lower = LIP_GAP
-    return np.asarray(np.linalg.norm(vertices[..., upper, :] - vertices[..., lower, :], axis=-1), np.float32)
+    across = vertices[..., upper, :2] - vertices[..., lower, :2]
+    return np.asarray(np.linalg.norm(across, axis=-1), np.float32)
 
 
 def mouth_width(neutral: FloatArray) -> float:

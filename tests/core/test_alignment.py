@@ -114,7 +114,7 @@ def test_motions_follow_one_another() -> None:
 
 
 def test_smoothing_stills_jitter_without_delay() -> None:
-    seen, face = moving_head(100)
+    seen, _ = moving_head(100)
     rng = np.random.default_rng(0)
     noisy = seen + rng.normal(0, 0.5, seen.shape)
     raw = fit_head_motion(noisy, generic_face())

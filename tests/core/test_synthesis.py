@@ -109,7 +109,7 @@ def test_a_newer_model_asks_for_an_update(tmp_path: Path, model: SpeechModel, mo
     write_model(tmp_path / "new.lipsync3d", model)
     monkeypatch.undo()
 
-    with pytest.raises(FormatError, match="version 99.*update LipSync3D"):
+    with pytest.raises(FormatError, match=r"version 99.*update LipSync3D"):
         read_model(tmp_path / "new.lipsync3d")
 
 
@@ -124,7 +124,7 @@ def test_a_cut_off_model_is_damaged(model_path: Path) -> None:
 def test_nothing_half_written_stays(tmp_path: Path, model: SpeechModel) -> None:
     unwritable = replace(model, encoder_weights={"bad": np.array([object()])})
 
-    with pytest.raises(ValueError, match="[Oo]bject arrays"):
+    with pytest.raises(ValueError, match=r"[Oo]bject arrays"):
         write_model(tmp_path / "m.lipsync3d", unwritable)
 
     assert list(tmp_path.iterdir()) == []

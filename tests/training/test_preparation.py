@@ -59,7 +59,7 @@ class KnowingTracker:
         face = generic_face().astype(np.float64)
         face[list(LOWER_INNER_LIP)[1:-1], 1] -= self.opening(number)
         turned = 20 * face @ rotation(15 * np.sin(number / 8), 0, 5).T
-        return (turned + (32, -32, 0)).astype(np.float32)
+        return (turned + np.array((32, -32, 0))).astype(np.float32)
 
     @staticmethod
     def opening(number: int) -> float:

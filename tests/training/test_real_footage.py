@@ -9,15 +9,15 @@ import pytest
 
 pytest.importorskip("mediapipe")
 
-from lipsync_core.capture.clip import Clip  # noqa: E402
-from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, track_face  # noqa: E402
-from lipsync_core.capture.video import read_frames  # noqa: E402
-from lipsync_core.errors import TrackingError  # noqa: E402
-from lipsync_core.face.basis import arkit_basis  # noqa: E402
-from lipsync_core.face.mouth import lip_gap, mouth_width  # noqa: E402
-from lipsync_core.face.solver import fit_blendshapes  # noqa: E402
-from lipsync_core.face.topology import RIGID_POINTS  # noqa: E402
-from training.preparation import PreparationOptions, prepare_clip  # noqa: E402
+from lipsync_core.capture.clip import Clip
+from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, track_face
+from lipsync_core.capture.video import read_frames
+from lipsync_core.errors import TrackingError
+from lipsync_core.face.basis import arkit_basis
+from lipsync_core.face.mouth import lip_gap, mouth_width
+from lipsync_core.face.solver import fit_blendshapes
+from lipsync_core.face.topology import RIGID_POINTS
+from training.preparation import PreparationOptions, prepare_clip
 
 
 @pytest.fixture(scope="module")
