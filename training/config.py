@@ -62,10 +62,11 @@ class LossConfig:
     motion: float = 3.0
     """Weight of the same error taken on the motion from frame to frame; `squared` only."""
 
-    closure: float = 0.5
-    """Weight of the error of the lip gap where the lips are close together; `squared` only."""
+    closure: float = 1.5
+    """Weight of the error of the lip gap where the lips are close together, of the mesh and again of the face that the
+    blendshapes pose; `squared` only."""
 
-    blendshape: float = 10.0
+    blendshape: float = 20.0
     """Weight of the mean absolute error of the blendshapes."""
 
     rest: float = 0.1

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from lipsync_core.face.basis import arkit_basis
 from lipsync_core.face.topology import LIPS, LOWER_INNER_LIP, POINT_COUNT, UPPER_INNER_LIP
 
 from .config import LossConfig
@@ -28,14 +32,42 @@ class Face:
     blendshapes: Tensor
 
 
-def total_loss(predicted: Face, target: Face, known: Tensor, neutral: Tensor, config: LossConfig) -> Tensor:
+@dataclass(frozen=True)
+class Anatomy:
+    """What the losses know about a speaker's face.
+
+    Attributes:
+        neutral: `(468, 3)`, face units.
+        gap_of_shapes: `(N, 11)` how far each blendshape parts the lips, for each pair of inner lip points, face units.
+    """
+
+    neutral: Tensor
+    gap_of_shapes: Tensor
+
+    @property
+    def neutral_gaps(self) -> Tensor:
+        """`(11,)` lip gaps of the neutral face, face units."""
+        return inner_lip_gaps(torch.zeros_like(self.neutral), self.neutral)
+
+
+def anatomy_of(neutral: NDArray[np.float32], names: Sequence[str], device: torch.device) -> Anatomy:
+    """Look up what each named ARKit shape does to the lips of a `(468, 3)` neutral face; unknown names do nothing."""
+    basis = arkit_basis(neutral)
+    still = np.zeros_like(neutral)
+    deltas = np.stack([basis.delta(name) if name in basis.names else still for name in names])
+    height = deltas[..., 1]
+    gaps = height[:, list(UPPER_INNER_LIP)] - height[:, list(LOWER_INNER_LIP)]
+    return Anatomy(torch.from_numpy(neutral).to(device), torch.from_numpy(gaps).to(device))
+
+
+def total_loss(predicted: Face, target: Face, known: Tensor, anatomy: Anatomy, config: LossConfig) -> Tensor:
     """Sum all terms.
 
     Args:
         predicted: What the network says.
         target: What was tracked.
         known: `(B, T)` 1 where there is a tracked face, else 0.
-        neutral: `(468, 3)`, face units.
+        anatomy: What is known about the speaker's face.
         config: Weights of the terms.
     """
     blendshapes = config.blendshape * blendshape_loss(predicted.blendshapes, target.blendshapes, known)
@@ -43,11 +75,14 @@ def total_loss(predicted: Face, target: Face, known: Tensor, neutral: Tensor, co
         return config.vertex * euclidean_loss(predicted.offsets, target.offsets, known) + blendshapes
     importance = vertex_importance(config.rest, known.device)
     error = _PERCENT * (predicted.offsets - target.offsets)
-    gaps = (inner_lip_gaps(predicted.offsets, neutral), inner_lip_gaps(target.offsets, neutral))
+    tracked_gap = inner_lip_gaps(target.offsets, anatomy.neutral)
+    mesh_gap = inner_lip_gaps(predicted.offsets, anatomy.neutral)
+    shape_gap = anatomy.neutral_gaps + predicted.blendshapes.clamp(0, 1) @ anatomy.gap_of_shapes
     return (
         config.vertex * vertex_loss(error, importance, known)
         + config.motion * vertex_loss(error.diff(dim=1), importance, known[:, 1:] * known[:, :-1])
-        + config.closure * closure_loss(*gaps, known)
+        + config.closure * closure_loss(mesh_gap, tracked_gap, known)
+        + config.closure * closure_loss(shape_gap, tracked_gap, known)
         + blendshapes
     )
 

@@ -24,7 +24,7 @@ from lipsync_core.progress import Progress, ignore_progress
 from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from .config import ModelConfig, TrainingConfig
 from .dataset import Footage, PieceSampler, load_footage, vary
-from .losses import Face, total_loss
+from .losses import Anatomy, Face, anatomy_of, total_loss
 from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometry, paper_geometry
 
 _LOG = logging.getLogger(__name__)
@@ -189,7 +189,7 @@ def train(
     run = _Run.start(network, steps, config)
     if resume:
         run.restore(read_checkpoint(run_folder))
-    teacher = _Teacher(sampler, config, torch.from_numpy(clip.neutral).to(device))
+    teacher = _Teacher(sampler, config, anatomy_of(clip.neutral, clip.blendshape_names, device))
     try:
         _loop(run, teacher, steps, run_folder, clip, progress)
     finally:
@@ -230,7 +230,7 @@ class _Teacher:
 
     sampler: PieceSampler
     config: TrainingConfig
-    neutral: Tensor
+    anatomy: Anatomy
 
     def loss(self, network: SpeakerNetwork, generator: torch.Generator) -> Tensor:
         batch = self.sampler.draw(generator)
@@ -238,7 +238,7 @@ class _Teacher:
         if self.config.model.encoder == "track":
             features = vary(features, self.config.data, generator)
         predicted = Face(*network(features, batch.columns))
-        return total_loss(predicted, batch.face, batch.known, self.neutral, self.config.loss)
+        return total_loss(predicted, batch.face, batch.known, self.anatomy, self.config.loss)
 
 
 def _loop(run: _Run, teacher: _Teacher, steps: int, run_folder: Path, clip: Clip, progress: Progress) -> None:
