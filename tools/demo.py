@@ -142,7 +142,7 @@ def render(demo: Demo) -> None:
     with demo.step("the character in Blender") as progress:
         scene, movie = demo.path("character.blend"), demo.path("character.mp4")
         _blender(progress, "demo_character.py", scene)
-        character = ("--scene", scene, "--character", "Character", "--no-head")
+        character = ("--scene", scene, "--character", "Character", "--no-head", "--fps", "25")
         _blender(progress, "batch.py", *speech, *character, "--render", movie, "--resolution", "480x480")
 
 
