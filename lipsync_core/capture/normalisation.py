@@ -47,7 +47,7 @@ class Smoothing:
 
     pose: int = 9
     face: int = 5
-    skull: int = 35
+    skull: int = 51
 
 
 @dataclass(frozen=True)
