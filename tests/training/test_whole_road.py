@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("mediapipe")
 pytest.importorskip("espeakng_loader")
 
-from lipsync_core.capture.clip import Clip, read_clip, write_clip  # noqa: E402
+from lipsync_core.capture.clip import Clip, read_clip  # noqa: E402
 from lipsync_core.face.basis import arkit_basis  # noqa: E402
 from lipsync_core.face.mouth import lip_gap, mouth_width  # noqa: E402
 from lipsync_core.face.topology import generic_face  # noqa: E402
