@@ -12,9 +12,12 @@ from lipsync_core.progress import Progress
 
 @contextmanager
 def progress_bar(text: str) -> Iterator[Progress]:
-    """Show a bar on standard error while work goes on."""
-    from tqdm import tqdm
-
+    """Show a bar on standard error while work goes on; a line for every tenth where tqdm is not installed."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield _lines(text)
+        return
     layout = "{desc:<28} {percentage:3.0f}% |{bar:30}| {elapsed} < {remaining}"
     with tqdm(total=1.0, desc=text, bar_format=layout, mininterval=0.2, file=sys.stderr) as bar:
 
@@ -22,6 +25,19 @@ def progress_bar(text: str) -> Iterator[Progress]:
             bar.update(max(0.0, min(1.0, share) - bar.n))
 
         yield report
+
+
+def _lines(text: str) -> Progress:
+    """Tell every tenth on a line of its own: training machines often have torch, NumPy and SciPy alone."""
+    told = 0
+
+    def report(share: float) -> None:
+        nonlocal told
+        if int(10 * share) > told:
+            told = int(10 * share)
+            print(f"{text}: {10 * told} %", file=sys.stderr, flush=True)
+
+    return report
 
 
 @contextmanager

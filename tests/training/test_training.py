@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from lipsync_core.capture.clip import Clip, write_clip  # noqa: E402
 from lipsync_core.face.arkit import arkit_index  # noqa: E402
 from lipsync_core.face.topology import LOWER_INNER_LIP  # noqa: E402
 from lipsync_core.model.model_file import read_model  # noqa: E402
-from tests.conftest import babble  # noqa: E402
+from tests.conftest import REPOSITORY, babble  # noqa: E402
 from tests.core.test_clip import clip, take  # noqa: E402
 from training.checkpoint import read_checkpoint  # noqa: E402
 from training.cli import main  # noqa: E402
@@ -183,6 +185,20 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(
     assert code == 2
     assert sentence in message
     assert list(tmp_path.iterdir()) == []  # nothing half-written
+
+
+def test_training_needs_torch_numpy_and_scipy_alone(clip_path: Path, tmp_path: Path) -> None:
+    absent = ("tqdm", "av", "cv2", "mediapipe", "librosa", "numba", "bpy", "matplotlib", "espeakng_loader")
+    settings = [part for setting in (*QUICK, "optimizer.least_steps=3") for part in ("--set", setting)]
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent})); from training.cli import main; "
+        f"sys.exit(main({['train', str(clip_path), '-o', str(tmp_path / 'run'), '--device', 'cpu', *settings]!r}))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "training: 100 %" in done.stderr
 
 
 def test_too_little_footage_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
