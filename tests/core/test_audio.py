@@ -121,3 +121,25 @@ def test_room_noise_is_not_raised_to_speech() -> None:
     noise = Waveform(np.random.default_rng(0).normal(0, 1e-4, 16_000).astype(np.float32), 16_000)
 
     assert np.abs(normalise_level(noise).samples).max() < 0.02
+
+
+def test_the_spectrum_is_the_one_that_the_field_computes() -> None:
+    librosa = pytest.importorskip("librosa")
+    speech = babble(1.0)
+
+    ours = audio_features(speech, FeatureSpec(kind="complex_stft"))
+
+    theirs = librosa.stft(speech.samples, n_fft=512, win_length=480, hop_length=160, pad_mode="constant")[1:].T
+    magnitude = np.hypot(ours[:, :256], ours[:, 256:]) ** (1 / 0.3)  # undo the compression
+    np.testing.assert_allclose(magnitude, np.abs(theirs), rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_resampling_agrees_with_scipy_where_both_let_sound_pass(rate: int) -> None:
+    signal = pytest.importorskip("scipy.signal")
+    speech = babble(1.0, sample_rate=rate).samples
+
+    ours = resample(speech, rate, 16_000)
+
+    theirs = signal.resample_poly(speech, 16_000, rate)
+    np.testing.assert_allclose(ours[200:-200], theirs[200 : len(ours) - 200], atol=0.01)
