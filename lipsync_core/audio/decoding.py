@@ -40,7 +40,7 @@ def decode_sound(path: Path) -> DecodedSound:
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
-                raise AudioError(f"{path} has no audio stream; choose a file with sound.")
+                raise AudioError(f"{path} has no audio stream; choose a file with sound, or give its sound separately.")
             frames = list(container.decode(audio=0))
     except (av.FFmpegError, ValueError) as fault:
         raise AudioError(f"{path} cannot be read as sound ({_reason(fault)}); convert it to WAV.") from fault
