@@ -27,11 +27,11 @@ from lipsync_core.livelink import write_livelink
 from lipsync_core.model.model_file import SpeechModel, write_model
 from lipsync_core.progress import Progress
 from lipsync_core.synthesis import synthesize
-from training.config import TrainingConfig, write_config
+from training.config import TrainingConfig
 from training.evaluation import measure, model_predictor
 from training.export import export_run
 from training.preparation import PreparationOptions, prepare_clip
-from training.run_folder import CONFIG_NAME, write_held_out
+from training.run_folder import write_held_out
 from training.terminal import progress_bar, quiet_native_code
 from training.trainer import train
 from training.virtual_speaker.comparison import compare_speech, compare_tracking
@@ -111,9 +111,6 @@ def prepare(demo: Demo) -> tuple[Clip, Clip]:
 def learn(demo: Demo, clip: Clip, unseen: Clip) -> SpeechModel:
     """Train on the footage, and export the model with its errors on the unseen film."""
     config, run_folder = TrainingConfig(), demo.path("run")
-    run_folder.mkdir(exist_ok=True)
-    (run_folder / "log.jsonl").unlink(missing_ok=True)
-    write_config(run_folder / CONFIG_NAME, config)
     with demo.step("training") as progress:
         train(clip, config, run_folder, device=torch.device("cpu"), progress=progress)
     errors = measure(model_predictor(export_run(run_folder), unseen), unseen)

@@ -26,6 +26,7 @@ class Checkpoint:
         optimizer: The optimiser's state.
         schedule: The learning rate's state.
         random_state: State of the sampler's generator.
+        dropout_state: State of torch's own generator on the CPU.
         neutral: `(468, 3)`, face units.
         about: The clip's speaker, fps, consent, licence, blendshapes and training seconds.
     """
@@ -36,6 +37,7 @@ class Checkpoint:
     optimizer: dict[str, Any]
     schedule: dict[str, Any]
     random_state: Tensor
+    dropout_state: Tensor
     neutral: Tensor
     about: dict[str, Any]
 

@@ -56,8 +56,7 @@ def model_predictor(model: SpeechModel, clip: Clip) -> Predictor:
 
     def predict(take: Take) -> Array:
         codes = predict_codes(model, take.waveform, take.seconds)
-        moved = (codes @ model.shapes.reshape(len(model.shapes), -1)).reshape(-1, 468, 3)
-        return np.asarray(model.base - model.neutral + clip.neutral + moved, np.float32)
+        return model.vertices(codes) - model.neutral + clip.neutral
 
     return predict
 
@@ -114,7 +113,7 @@ def measure(predictor: Predictor, clip: Clip) -> Errors:
     )
     gaps = [np.concatenate([lip_gap(face) for face in faces]) for faces in (predicted, [t.vertices for t in takes])]
     return Errors(
-        gap_correlation=_correlation(*gaps),
+        gap_correlation=correlation(*gaps),
         mean_lip_error=100 * float(distances.mean()),
         max_lip_error=100 * float(distances.max(1).mean()),
         mean_lip_pixels=float(pixels.mean()),
@@ -133,7 +132,8 @@ def _lip_pixels(face: Array, take: Take) -> Array:
     return np.asarray(np.linalg.norm(seen, axis=2), np.float32)
 
 
-def _correlation(first: Array, second: Array) -> float:
+def correlation(first: Array, second: Array) -> float:
+    """Return Pearson's correlation of two curves `(T,)`; 0 if one of them hardly moves."""
     if min(first.std(), second.std()) < _STILL:
         return 0.0
     return float(np.corrcoef(first, second)[0, 1])

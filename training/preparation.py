@@ -95,17 +95,18 @@ def prepare_clip(
     """
     footage = _read_all(videos, tracker, options, part_of(progress, 0.0, _TRACKING_SHARE))
     tracks = [part.track for part in footage]
-    speaker = normalise_speaker(tracks, _neutral(tracks, options), options.smoothing)
-    basis = arkit_basis(speaker.neutral)
+    neutral = _neutral(tracks, options)
+    faces = normalise_speaker(tracks, neutral, options.smoothing)
+    basis = arkit_basis(neutral)
     takes = []
-    for index, (part, face) in enumerate(zip(footage, speaker.faces, strict=True)):
+    for index, (part, face) in enumerate(zip(footage, faces, strict=True)):
         takes.append(_take(part, face, basis))
         progress(_TRACKING_SHARE + (1 - _TRACKING_SHARE) * (index + 1) / len(footage))
     return Clip(
         speaker=options.speaker or videos[0].stem,
         fps=_usual_fps(footage),
-        neutral=speaker.neutral,
-        cylinder=fit_cylinder(speaker.neutral),
+        neutral=neutral,
+        cylinder=fit_cylinder(neutral),
         blendshape_names=basis.names,
         takes=tuple(takes),
         consent=options.consent,

@@ -26,6 +26,7 @@ from .config import ModelConfig, TrainingConfig
 from .dataset import Footage, PieceSampler, load_footage, vary
 from .losses import Anatomy, Face, anatomy_of, total_loss
 from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometry, paper_geometry
+from .run_folder import LOG_NAME, open_run
 
 _LOG = logging.getLogger(__name__)
 _SAVE_EVERY = 250  # steps between checkpoints
@@ -130,6 +131,7 @@ class _Run:
             optimizer=self.optimizer.state_dict(),
             schedule=self.schedule.state_dict(),
             random_state=self.generator.get_state(),
+            dropout_state=torch.get_rng_state(),
             neutral=torch.from_numpy(clip.neutral),
             about={
                 "speaker": clip.speaker,
@@ -145,9 +147,11 @@ class _Run:
         """Stand where the checkpoint stood."""
         self.network.load_state_dict(saved.network)
         self.average.module.load_state_dict(saved.average)
+        self.average.n_averaged.fill_(saved.step)  # else the average would begin anew
         self.optimizer.load_state_dict(saved.optimizer)
         self.schedule.load_state_dict(saved.schedule)
         self.generator.set_state(saved.random_state)
+        torch.set_rng_state(saved.dropout_state)
         self.step = saved.step
 
 
@@ -167,7 +171,7 @@ def train(
     Args:
         clip: The footage, without what is held out.
         config: All settings.
-        run_folder: Where `checkpoint.pt` and `log.jsonl` go.
+        run_folder: Where the settings, the checkpoint and the log go; made when all is well.
         device: Where to compute.
         resume: Go on from the checkpoint in the run folder.
         progress: Told the share done.
@@ -190,6 +194,7 @@ def train(
     if resume:
         run.restore(read_checkpoint(run_folder))
     teacher = _Teacher(sampler, config, anatomy_of(clip.neutral, clip.blendshape_names, device))
+    open_run(run_folder, config, resume=resume)
     try:
         _loop(run, teacher, steps, run_folder, clip, progress)
     finally:
@@ -256,6 +261,6 @@ def _loop(run: _Run, teacher: _Teacher, steps: int, run_folder: Path, clip: Clip
 
 
 def _append_log(run_folder: Path, **values: Any) -> None:
-    with (run_folder / "log.jsonl").open("a", encoding="utf-8") as file:
+    with (run_folder / LOG_NAME).open("a", encoding="utf-8") as file:
         file.write(json.dumps({key: round(value, 5) for key, value in values.items()}) + "\n")
     _LOG.info("step %(step)d, loss %(loss).3f, %(seconds).0f s", values)

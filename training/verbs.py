@@ -51,7 +51,7 @@ def prepare(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """`train CLIP... -o RUN`."""
-    from .config import read_config, write_config
+    from .config import read_config
     from .evaluation import measure, model_predictor
     from .export import export_run, pick_device
     from .run_folder import CONFIG_NAME, write_held_out
@@ -62,8 +62,6 @@ def train(options: argparse.Namespace) -> None:
     config = read_config(options.config or (stored if options.resume else None), options.set)
     clip = join_clips(read_clip(path) for path in options.clips)
     shown, held_out = clip.split_tail(config.data.held_out) if config.data.held_out else (clip, None)
-    run_folder.mkdir(parents=True, exist_ok=True)
-    write_config(stored, config)
     with progress_bar("training") as report:
         device = pick_device(options.device)
         train_network(shown, config, run_folder, device=device, resume=options.resume, progress=report)

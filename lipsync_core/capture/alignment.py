@@ -46,14 +46,6 @@ class HeadMotion:
         centred = (vertices - self.translation[:, None]) @ self.rotation
         return np.asarray(centred / self.scale[:, None, None], np.float32)
 
-    def then(self, scale: float, rotation: FloatArray, translation: FloatArray) -> HeadMotion:
-        """Return this motion followed by one fixed similarity."""
-        return HeadMotion(
-            (self.scale * scale).astype(np.float32),
-            (rotation @ self.rotation).astype(np.float32),
-            (scale * self.translation @ rotation.T + translation).astype(np.float32),
-        )
-
     def angles(self) -> NDArray[np.float64]:
         """Return yaw, pitch and roll of the head, `(T, 3)`, degrees; positive: to its left, up, to its right ear."""
         turn = self.rotation.astype(np.float64)  # picture to face: its rows are the face's axes in the picture

@@ -76,22 +76,9 @@ class NormalisedFace:
     head: HeadMotion
 
 
-@dataclass(frozen=True)
-class NormalisedSpeaker:
-    """All videos of a speaker in one face space.
-
-    Attributes:
-        neutral: `(468, 3)` float32, lips together, face units.
-        faces: One for each video.
-    """
-
-    neutral: NDArray[np.float32]
-    faces: tuple[NormalisedFace, ...]
-
-
 def normalise_speaker(
     tracks: Sequence[LandmarkTrack], neutral: NDArray[np.float32], smoothing: Smoothing
-) -> NormalisedSpeaker:
+) -> tuple[NormalisedFace, ...]:
     """Lay all videos of one speaker on one neutral face.
 
     Args:
@@ -100,7 +87,7 @@ def normalise_speaker(
         smoothing: How much the jitter is stilled.
     """
     faces = [_normalise(track, neutral, smoothing) for track in tracks]
-    return NormalisedSpeaker(neutral, tuple(steady_upper_face(faces, neutral, smoothing.skull)))
+    return tuple(steady_upper_face(faces, neutral, smoothing.skull))
 
 
 def choose_reference(tracks: Sequence[LandmarkTrack]) -> ReferenceFrame:

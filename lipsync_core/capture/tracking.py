@@ -79,7 +79,6 @@ class FaceLandmarkerTracker:
         self._mediapipe = _import_mediapipe()
         self._task = task
         self._landmarker: Any = None
-        self._start: float = 0.0
         self.restart()
 
     def find(self, frame: VideoFrame) -> NDArray[np.float32] | None:

@@ -15,10 +15,8 @@ from ..audio.waveform import Waveform, speech_waveform
 from ..errors import VideoError
 
 _SHORTEST_FRAMES = 5  # fewer pictures than this are no footage of speech
-_LARGEST_DIFFERENCE = (
-    1.0,
-    0.1,
-)  # s, and share of the longer: picture and sound may differ by the larger of both
+# Picture and sound may differ in length by the larger of this many seconds and this share of the longer.
+_LARGEST_DIFFERENCE = (1.0, 0.1)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..archive import ArchiveFormat, read_archive, write_archive
-from ..arrays import check_shape
+from ..arrays import FloatArray, check_shape
 from ..audio.features import FeatureSpec
 from ..errors import FormatError, ShapeError
 from .encoders import EncoderSpec
@@ -85,6 +85,11 @@ class SpeechModel:
         check_shape("SpeechModel.shapes", self.shapes, f"{size} 468 3")
         check_shape("SpeechModel.blendshape_weights", self.blendshape_weights, f"{size} {count}")
         check_shape("SpeechModel.blendshape_bias", self.blendshape_bias, f"{count}")
+
+    def vertices(self, codes: FloatArray) -> NDArray[np.float32]:
+        """Decode `(T, N)` codes to meshes, `(T, 468, 3)`, face units."""
+        moved = codes @ self.shapes.reshape(len(self.shapes), -1)
+        return np.asarray(self.base + moved.reshape(-1, *self.base.shape), np.float32)
 
 
 def write_model(path: Path, model: SpeechModel) -> None:

@@ -104,15 +104,6 @@ def test_angles_are_those_that_the_head_was_turned_by() -> None:
     assert angles[1, 1] > 0  # the negative rotation about x lifts the nose
 
 
-def test_motions_follow_one_another() -> None:
-    seen, face = moving_head(3)
-    turn, shift = rotation(20, 0, 0), np.array([1.0, 2.0, 3.0])
-
-    combined = fit_similarity(seen, face).then(2.0, turn, shift)
-
-    np.testing.assert_allclose(combined.remove(seen), 2 * face @ turn.T + shift, atol=1e-3)
-
-
 def test_smoothing_stills_jitter_without_delay() -> None:
     seen, _ = moving_head(100)
     rng = np.random.default_rng(0)

@@ -63,7 +63,7 @@ def test_two_videos_of_one_face_agree() -> None:
     first, second = track(60), track(80)
     neutral = neutral_face([first, second], choose_reference([first, second]))
 
-    faces = normalise_speaker([first, second], neutral, Smoothing(0, 0, 0)).faces
+    faces = normalise_speaker([first, second], neutral, Smoothing(0, 0, 0))
 
     skulls = [face.vertices[:, RIGID_POINTS].mean(0) for face in faces]
     np.testing.assert_allclose(*skulls, atol=2e-3)

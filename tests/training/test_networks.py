@@ -38,7 +38,7 @@ def untrained(config: TrainingConfig) -> SpeakerNetwork:
 
 def exported(network: SpeakerNetwork, config: TrainingConfig) -> SpeechModel:
     about = {"blendshapes": [f"shape{i}" for i in range(52)]}
-    saved = Checkpoint(0, {}, {}, {}, {}, torch.zeros(1), torch.zeros(468, 3), about)
+    saved = Checkpoint(0, {}, {}, {}, {}, torch.zeros(1), torch.zeros(1), torch.zeros(468, 3), about)
     from lipsync_core.model.model_file import ModelDescription
 
     neutral = np.zeros((468, 3), np.float32)

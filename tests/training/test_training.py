@@ -27,7 +27,7 @@ from training.config import TrainingConfig, read_config  # noqa: E402
 from training.evaluation import closure_frames, mean_predictor, measure, ridge_predictor  # noqa: E402
 from training.trainer import train  # noqa: E402
 
-QUICK = ["model.width=32", "optimizer.least_steps=80", "optimizer.passes=1", "optimizer.averaging=0.9"]
+QUICK = ["model.width=32", "optimizer.least_steps=150", "optimizer.passes=1", "optimizer.averaging=0.9"]
 
 
 def loud_mouthed_clip(takes: int = 4, seconds: float = 4.0) -> Clip:
@@ -80,7 +80,8 @@ def test_training_learns_what_the_mouth_does(run_folder: Path) -> None:
 def test_the_log_shows_the_loss_falling(run_folder: Path) -> None:
     losses = [json.loads(line)["loss"] for line in (run_folder / "log.jsonl").read_text().splitlines()]
 
-    assert losses[-1] < losses[0] or len(losses) == 1
+    assert len(losses) == 3
+    assert losses[-1] < losses[0]
 
 
 def test_an_exported_model_says_what_it_is(run_folder: Path, tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert stopped_at == 6
     assert read_checkpoint(parts).step == 12
     for name, value in read_checkpoint(whole).average.items():
-        assert read_checkpoint(parts).average[name].shape == value.shape
+        torch.testing.assert_close(read_checkpoint(parts).average[name], value, atol=1e-5, rtol=1e-3)
 
 
 def test_animate_writes_a_live_link_take(run_folder: Path, tmp_path: Path) -> None:
@@ -207,6 +208,7 @@ def test_too_little_footage_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
     code = main(["train", str(tmp_path / "short.clip"), "-o", str(tmp_path / "run")])
 
     assert code == 2
+    assert not (tmp_path / "run").exists()
     assert "training needs some minutes" in capsys.readouterr().err
 
 

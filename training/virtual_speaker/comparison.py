@@ -13,6 +13,7 @@ from lipsync_core.face.topology import RIGID_POINTS
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.synthesis import predict_codes
 
+from ..evaluation import correlation
 from .speaker import VirtualSpeakerTruth
 from .speech import Phoneme
 
@@ -60,7 +61,7 @@ def compare_tracking(take: Take, truth: VirtualSpeakerTruth) -> TrackingFigures:
     motion = np.sqrt(np.mean(np.sum((skull - skull.mean(0)) ** 2, axis=-1)))
     yaw = np.degrees(np.arctan2(truth.rotation[:, 0, 2], truth.rotation[:, 2, 2]))
     return TrackingFigures(
-        gap_correlation=_correlation(lip_gap(take.vertices), lip_gap(truth.vertices)),
+        gap_correlation=correlation(lip_gap(take.vertices), lip_gap(truth.vertices)),
         upper_face_motion=100 * float(motion),
         largest_turn=float(np.abs(yaw).max()),
     )
@@ -69,11 +70,10 @@ def compare_tracking(take: Take, truth: VirtualSpeakerTruth) -> TrackingFigures:
 def compare_speech(model: SpeechModel, take: Take, truth: VirtualSpeakerTruth) -> SpeechFigures:
     """Let a model say what the virtual speaker said, and hold the mouths together."""
     codes = predict_codes(model, take.waveform, truth.seconds)
-    vertices = model.base + (codes @ model.shapes.reshape(len(model.shapes), -1)).reshape(-1, 468, 3)
-    gap = lip_gap(vertices) / np.float32(mouth_width(model.neutral))
+    gap = lip_gap(model.vertices(codes)) / np.float32(mouth_width(model.neutral))
     true_gap = lip_gap(truth.vertices) / np.float32(mouth_width(truth.vertices.mean(0)))
     hits = [_closes(gap, truth, phoneme.start_seconds, phoneme.end_seconds) for phoneme in _bilabials(truth)]
-    return SpeechFigures(gap, true_gap, _correlation(gap, true_gap), len(hits), sum(hits))
+    return SpeechFigures(gap, true_gap, correlation(gap, true_gap), len(hits), sum(hits))
 
 
 def _bilabials(truth: VirtualSpeakerTruth) -> list[Phoneme]:
@@ -85,8 +85,3 @@ def _closes(gap: NDArray[np.float32], truth: VirtualSpeakerTruth, start: float, 
     margin = _TOLERANCE / truth.fps
     during = (truth.seconds >= start - margin) & (truth.seconds <= end + margin)
     return bool((gap[during] < CLOSED_GAP).any())
-
-
-def _correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    count = min(len(first), len(second))
-    return float(np.corrcoef(first[:count], second[:count])[0, 1])
