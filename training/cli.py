@@ -96,7 +96,12 @@ def _evaluate(verb: _Verbs) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("clip", type=Path, metavar="CLIP", help="footage of the same speaker")
     parser.add_argument("--tail", type=float, default=1.0, help="use only this last share of the clip")
-    parser.add_argument("--against", type=Path, metavar="CLIP", help="training clip: also fit a ridge regression on it")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="CLIP",
+        help="training clip: also fit a ridge regression on it (of the same clip, on what --tail leaves)",
+    )
     parser.add_argument("--json", type=Path, metavar="F", help="also write the figures to this file")
 
 

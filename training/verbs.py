@@ -88,10 +88,10 @@ def evaluate(options: argparse.Namespace) -> None:
     from .evaluation import mean_predictor, measure, model_predictor, ridge_predictor
 
     model, clip = read_model(options.model), read_clip(options.clip)
-    part = _tail(clip, options.tail)
+    rest, part = _split(clip, options.tail)
     rows = {"model": measure(model_predictor(model, part), part).as_dict()}
     if options.against:
-        training = read_clip(options.against)
+        training = rest if options.against.resolve() == options.clip.resolve() else read_clip(options.against)
         rows["ridge regression"] = measure(ridge_predictor(training), part).as_dict()
         rows["mean face"] = measure(mean_predictor(training), part).as_dict()
     for name, errors in rows.items():
@@ -101,10 +101,11 @@ def evaluate(options: argparse.Namespace) -> None:
             partial.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
-def _tail(clip: Clip, share: float) -> Clip:
+def _split(clip: Clip, share: float) -> tuple[Clip, Clip]:
+    """Return what lies before the last share of a clip, and that share; the whole clip twice for a share of 1."""
     if not 0 < share <= 1:
         raise ConfigError(f"--tail must be above 0 and at most 1, not {share:g}.")
-    return clip if share == 1 else clip.split_tail(share)[1]
+    return (clip, clip) if share == 1 else clip.split_tail(share)
 
 
 def animate(options: argparse.Namespace) -> None:

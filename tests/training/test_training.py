@@ -162,6 +162,7 @@ def test_evaluate_compares_with_a_regression(run_folder: Path, clip_path: Path, 
     ("arguments", "sentence"),
     [
         (["train", "nowhere.clip", "-o", "run"], "There is no clip file at nowhere.clip"),
+        (["evaluate", "nowhere.lipsync3d", "nowhere.clip"], "There is no model file"),
         (["export", "nowhere", "-o", "m.lipsync3d"], "nowhere holds no checkpoint"),
         (["export", "nowhere", "-o", "m.model"], "should end in .lipsync3d"),
         (["animate", "nowhere.lipsync3d", "a.wav", "-o", "o.csv"], "There is no model file"),
