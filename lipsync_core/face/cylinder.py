@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 
-_MARGIN = 0.05  # of the face's height and angle left free at each border of the texture
+_SIDE_MARGIN = 0.05  # of the face's angle left free at either side of the texture
+_TOP_MARGIN, _BOTTOM_MARGIN = 0.02, 0.11  # of the face's height left free; the jaw falls by a tenth of it
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,11 @@ def fit_cylinder(neutral: FloatArray) -> ReferenceCylinder:
     terms = np.stack([2 * z, np.ones_like(z)], axis=1)
     (depth, rest), *_ = np.linalg.lstsq(terms, x**2 + z**2, rcond=None)
     angle = np.abs(np.arctan2(x, z - depth)).max()
-    margin = _MARGIN * (y.max() - y.min())
+    height = y.max() - y.min()
     return ReferenceCylinder(
         axis_depth=float(depth),
         radius=float(np.sqrt(rest + depth**2)),
-        half_angle=float(angle * (1 + _MARGIN)),
-        bottom=float(y.min() - margin),
-        top=float(y.max() + margin),
+        half_angle=float(angle * (1 + _SIDE_MARGIN)),
+        bottom=float(y.min() - _BOTTOM_MARGIN * height),
+        top=float(y.max() + _TOP_MARGIN * height),
     )
