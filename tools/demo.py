@@ -102,7 +102,7 @@ def prepare(demo: Demo) -> tuple[Clip, Clip]:
         options = PreparationOptions(speaker="virtual speaker", consent=_CONSENT, licence=_LICENCE)
         clip = prepare_clip([demo.path("footage.mp4")], FaceMeshTracker(), options, progress)
     with quiet_native_code(), demo.step("tracking the unseen film") as progress:
-        options = PreparationOptions(speaker="virtual speaker", neutral=clip.neutral)
+        options = PreparationOptions(speaker="virtual speaker", like=clip)
         unseen = prepare_clip([demo.path("unseen.mp4")], FaceMeshTracker(), options, progress)
     write_clip(demo.path("footage.clip"), clip)
     return clip, unseen

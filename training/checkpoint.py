@@ -28,6 +28,7 @@ class Checkpoint:
         random_state: State of the sampler's generator.
         dropout_state: State of torch's own generator on the CPU.
         neutral: `(468, 3)`, face units.
+        texture: What the texture is made on (`TextureGround.to_values`); None for motion alone.
         about: The clip's speaker, fps, consent, licence, blendshapes and training seconds.
     """
 
@@ -39,6 +40,7 @@ class Checkpoint:
     random_state: Tensor
     dropout_state: Tensor
     neutral: Tensor
+    texture: dict[str, Any] | None
     about: dict[str, Any]
 
 

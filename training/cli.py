@@ -66,7 +66,11 @@ def _prepare(verb: _Verbs) -> None:
     parser.add_argument("--audio", type=Path, help="sound file that replaces the sound of a single video")
     parser.add_argument("--audio-offset", type=float, default=0.0, help="how much later the sound starts, s")
     parser.add_argument("--reference", type=float, help="time in the first video of a neutral, frontal frame, s")
-    parser.add_argument("--like", type=Path, metavar="CLIP", help="use the neutral face of an earlier clip")
+    parser.add_argument(
+        "--like", type=Path, metavar="CLIP", help="use the neutral face and the reference atlas of an earlier clip"
+    )
+    parser.add_argument("--no-texture", action="store_true", help="motion only, without the pictures of the face")
+    parser.add_argument("--keep-light", action="store_true", help="leave the texture in the light it was filmed in")
     parser.add_argument("--landmarker", type=Path, help="track with this face_landmarker.task instead")
     parser.add_argument("--smoothing", type=int, default=5, help="frames that faces are smoothed over; 0: none")
     parser.add_argument("--skip-bad", action="store_true", help="leave out videos that cannot be used")

@@ -48,6 +48,22 @@ class ModelConfig:
     geometry_dropout: float = 0.5
     """Share of those units dropped; the paper states none."""
 
+    texture: Literal["sheet", "paper", "none"] = "sheet"
+    """`sheet`: mixes the main sheets of the speaker. `paper`: draws the lip crop as Lahiri et al. 2021, table
+    4, do. `none`: motion only."""
+
+    memory_size: int = 2
+    """Numbers that the texture decoder hears of the frame before (the paper's N_a); 0: no autoregression."""
+
+    texture_units: int = 128
+    """Hidden units of the `sheet` texture decoder."""
+
+    skin_components: int = 32
+    """Main sheets of the skin."""
+
+    inside_components: int = 24
+    """Main sheets of the inside of the mouth."""
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -68,6 +84,13 @@ class LossConfig:
 
     blendshape: float = 20.0
     """Weight of the mean absolute error of the blendshapes."""
+
+    texture: float = 0.3
+    """Weight of the texture's error: of the squared error of its pixels in percent (`sheet`), or of one less their
+    structural similarity (`paper`)."""
+
+    texture_motion: float = 0.3
+    """Weight of the same error taken on its change from frame to frame; `sheet` only."""
 
     rest: float = 0.1
     """Weight of a vertex that is not part of the lips, against 1 for one that is."""
@@ -94,6 +117,12 @@ class DataConfig:
 
     masked_columns: int = 8
     """Longest stretch of columns blanked in each piece."""
+
+    forgetting: float = 0.2
+    """Share of the frames whose texture is predicted without the frame before."""
+
+    pictures: int = 128
+    """Frames of a batch that the `paper` texture decoder draws."""
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,14 @@ class Batch:
         columns: `(B, T)` the time of each frame, in columns of `features`.
         face: What was tracked.
         known: `(B, T)` 1 where there is a face, 0 where it was not found or the take has ended.
+        frames: `(B, T)` number of each frame in the footage.
     """
 
     features: Tensor
     columns: Tensor
     face: Face
     known: Tensor
+    frames: Tensor
 
 
 def load_footage(clip: Clip, spec: FeatureSpec) -> Footage:
@@ -118,6 +120,7 @@ class PieceSampler:
             columns=footage.columns[frames] - first_column[:, None],
             face=Face(footage.offsets[frames], footage.blendshapes[frames]),
             known=footage.known[frames] * (wanted <= last),
+            frames=frames,
         )
 
 

@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lipsync_core.model.model_file import ModelDescription, SpeechModel
+from lipsync_core.model.texture import PicturePainter, SheetPainter, TextureModel
 
 from .checkpoint import Checkpoint, read_checkpoint
 from .config import TrainingConfig, read_config
 from .networks import SpeakerNetwork
 from .run_folder import CONFIG_NAME, read_held_out
+from .texture_export import decoder_layers, memory_layers
+from .texture_ground import TextureGround
 from .trainer import build_network, encoder_spec, feature_spec
 
 Array = NDArray[np.float32]
@@ -40,7 +43,8 @@ def export_run(run_folder: Path, notes: str = "") -> SpeechModel:
 
 def restored_network(saved: Checkpoint, config: TrainingConfig) -> SpeakerNetwork:
     """Return the averaged network of a checkpoint, ready to predict."""
-    network = build_network(config.model, len(saved.about["blendshapes"]), np.zeros((0, 468 * 3), np.float32))
+    no_components = np.zeros((0, 468 * 3), np.float32)
+    network = build_network(config.model, len(saved.about["blendshapes"]), no_components, _ground(saved))
     network.load_state_dict(saved.average)
     return network.eval()
 
@@ -73,7 +77,27 @@ def model_from_network(
         blendshape_names=tuple(saved.about["blendshapes"]),
         blendshape_weights=(back @ network.blendshapes.weight.detach().numpy().T).astype(np.float32),
         blendshape_bias=network.blendshapes.bias.detach().numpy().astype(np.float32),
+        texture=_texture(network, saved, back),
     )
+
+
+def _ground(saved: Checkpoint) -> TextureGround | None:
+    return TextureGround.from_values(saved.texture) if saved.texture else None
+
+
+def _texture(network: SpeakerNetwork, saved: Checkpoint, back: Array) -> TextureModel | None:
+    """Turn the texture network into what inference reads; `back` `(N, N)` turns exported codes into the network's."""
+    ground = _ground(saved)
+    if ground is None or network.texture is None:
+        return None
+    decoder, memory = decoder_layers(network.texture.decoder, back), memory_layers(network.texture.memory)
+    painter: SheetPainter | PicturePainter
+    if ground.appearance is None:
+        painter = PicturePainter(decoder, memory)
+    else:
+        shown = ground.appearance
+        painter = SheetPainter(shown.layout, shown.shown_mean, shown.shown_components, decoder, memory)
+    return TextureModel(ground.reference.layout, ground.reference.picture, painter, ground.reference.light)
 
 
 def _folded_geometry(geometry: nn.Module) -> tuple[Array, Array]:

@@ -17,6 +17,8 @@ from torch.nn import functional as F  # noqa: N812  (torch's own custom)
 from lipsync_core.model.encoders import WINDOW_COLUMNS, EncoderSpec
 from lipsync_core.model.layers import LEAKY_SLOPE
 
+from .texture_networks import TextureNetwork
+
 # Channels of the paper's encoder, which prints none: those of its model, Karras et al. 2017, where they fit.
 FREQUENCY_CHANNELS = (72, 108, 162, 243, 256, 256)
 TIME_CHANNELS = (256, 256, 256, 256, 256, 256)
@@ -145,28 +147,35 @@ class SpeakerNetwork(nn.Module):
         encoder: Features to code.
         geometry: Code to vertex offsets, linear (one layer, or the paper's two with dropout between).
         blendshapes: Code to blendshape weights, linear.
+        texture: Code to texture, see `texture_networks`; None for motion alone.
         offset_mean: `(1404,)` mean offset from the neutral face, face units.
     """
 
     def __init__(
-        self, encoder: TrackEncoder | PaperEncoder, geometry: nn.Module, code_size: int, blendshape_count: int
+        self,
+        encoder: TrackEncoder | PaperEncoder,
+        geometry: nn.Module,
+        code_size: int,
+        blendshape_count: int,
+        texture: TextureNetwork | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.geometry = geometry
         self.blendshapes = nn.Linear(code_size, blendshape_count)
+        self.texture = texture
         self.offset_mean: Tensor
         self.register_buffer("offset_mean", torch.zeros(468 * 3))
 
-    def forward(self, features: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """Predict the face.
+    def forward(self, features: Tensor, columns: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Predict the face's motion.
 
         Returns:
-            `(B, T, 468, 3)` offsets from the neutral face, and `(B, T, blendshapes)` weights.
+            `(B, T, N)` the code, `(B, T, 468, 3)` offsets from the neutral face, and `(B, T, blendshapes)` weights.
         """
         code = self.encoder(features, columns)
         offsets = self.geometry(code) + self.offset_mean
-        return offsets.unflatten(-1, (468, 3)), self.blendshapes(code)
+        return code, offsets.unflatten(-1, (468, 3)), self.blendshapes(code)
 
 
 def direct_geometry(components: NDArray[np.float32], code_size: int) -> nn.Linear:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lipsync_core.audio.waveform import Waveform
-from lipsync_core.capture.clip import Clip, Take
+from lipsync_core.capture.clip import Clip, ReferenceAtlas, Take
 from lipsync_core.capture.normalisation import (
     NormalisedFace,
     ReferenceFrame,
@@ -34,9 +33,12 @@ from lipsync_core.face.basis import BlendshapeBasis, arkit_basis
 from lipsync_core.face.cylinder import fit_cylinder
 from lipsync_core.face.solver import fit_blendshapes
 from lipsync_core.progress import Progress, ignore_progress, part_of
+from lipsync_core.texture.layout import layout_of
+
+from .unrolling import film_crops, reference_atlas
 
 _LOG = logging.getLogger(__name__)
-_TRACKING_SHARE = 0.9  # of the progress bar; the rest is normalising and fitting
+_TRACKING_SHARE = 0.5  # of the progress bar; the rest is the texture
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class PreparationOptions:
         sound: Sound file that replaces the videos' own; for a single video.
         sound_offset: How much later than the picture the sound starts, s.
         reference_seconds: Time in the first video of the frame to call neutral; chosen if None.
-        neutral: `(468, 3)` neutral face of an earlier clip of the speaker, to share its face space; made if None.
+        like: An earlier clip of the speaker, whose neutral face and reference atlas are used; made if None.
+        texture: Unroll the pictures as well.
+        normalise_light: Bring the texture of every frame to the light of the reference.
         smoothing: How much jitter is stilled.
         skip_bad: Leave out videos that cannot be used instead of stopping at them.
         consent: What the speaker agreed to.
@@ -59,7 +63,9 @@ class PreparationOptions:
     sound: Path | None = None
     sound_offset: float = 0.0
     reference_seconds: float | None = None
-    neutral: NDArray[np.float32] | None = None
+    like: Clip | None = None
+    texture: bool = True
+    normalise_light: bool = True
     smoothing: Smoothing = field(default_factory=Smoothing)
     skip_bad: bool = False
     consent: str = "not stated"
@@ -70,7 +76,7 @@ class PreparationOptions:
 class _Footage:
     """One video, tracked, with its sound."""
 
-    name: str
+    video: Path
     track: LandmarkTrack
     waveform: Waveform
     sound_start: float
@@ -93,25 +99,56 @@ def prepare_clip(
     Raises:
         LipSyncError: If a video cannot be used (with `skip_bad`: if none can).
     """
-    footage = _read_all(videos, tracker, options, part_of(progress, 0.0, _TRACKING_SHARE))
+    tracked = _TRACKING_SHARE if options.texture else 1.0
+    footage = _read_all(videos, tracker, options, part_of(progress, 0.0, tracked))
     tracks = [part.track for part in footage]
-    neutral = _neutral(tracks, options)
+    chosen = _reference(tracks, options)
+    neutral = neutral_face(tracks, chosen) if options.like is None else options.like.neutral
     faces = normalise_speaker(tracks, neutral, options.smoothing)
     basis = arkit_basis(neutral)
-    takes = []
-    for index, (part, face) in enumerate(zip(footage, faces, strict=True)):
-        takes.append(_take(part, face, basis))
-        progress(_TRACKING_SHARE + (1 - _TRACKING_SHARE) * (index + 1) / len(footage))
-    return Clip(
+    takes = [_take(part, face, basis) for part, face in zip(footage, faces, strict=True)]
+    clip = Clip(
         speaker=options.speaker or videos[0].stem,
         fps=_usual_fps(footage),
         neutral=neutral,
-        cylinder=fit_cylinder(neutral),
+        cylinder=fit_cylinder(neutral) if options.like is None else options.like.cylinder,
         blendshape_names=basis.names,
         takes=tuple(takes),
         consent=options.consent,
         licence=options.licence,
     )
+    if not options.texture:
+        return clip
+    reference = _reference_atlas(clip, footage[chosen.track].video, chosen.frame, faces[chosen.track], options)
+    return _with_texture(clip, [part.video for part in footage], faces, reference, part_of(progress, tracked, 1.0))
+
+
+def _reference(tracks: Sequence[LandmarkTrack], options: PreparationOptions) -> ReferenceFrame:
+    if options.reference_seconds is None:
+        return choose_reference(tracks)
+    return ReferenceFrame(0, int(np.abs(tracks[0].seconds - options.reference_seconds).argmin()))
+
+
+def _reference_atlas(
+    clip: Clip, video: Path, frame: int, face: NormalisedFace, options: PreparationOptions
+) -> ReferenceAtlas:
+    if options.like is not None and options.like.reference is not None:
+        return options.like.reference
+    layout = layout_of(clip.neutral, clip.cylinder)
+    return reference_atlas(video, frame, face, clip.neutral, layout, normalise=options.normalise_light)
+
+
+def _with_texture(
+    clip: Clip, videos: Sequence[Path], faces: Sequence[NormalisedFace], reference: ReferenceAtlas, progress: Progress
+) -> Clip:
+    """Read the videos once more, for the lip crops of all takes."""
+    takes, done = [], 0.0
+    for take, video, face in zip(clip.takes, videos, faces, strict=True):
+        share = len(face.vertices) / clip.frame_count
+        report = part_of(progress, done, min(1.0, done + share))
+        takes.append(replace(take, crops=film_crops(video, face, clip.neutral, reference, report)))
+        done += share
+    return replace(clip, takes=tuple(takes), reference=reference)
 
 
 def _read_all(
@@ -138,7 +175,7 @@ def _read_footage(video: Path, tracker: FaceTracker, options: PreparationOptions
     track = track_face(frames, tracker, str(video))
     check_lengths(video, track.seconds, waveform)
     _LOG.info("%s: face found in %.1f %% of %d frames", video, 100 * track.detected.mean(), len(track.seconds))
-    return _Footage(video.stem, track, waveform, start)
+    return _Footage(video, track, waveform, start)
 
 
 def _counted(frames: Iterator[VideoFrame], expected: int, progress: Progress) -> Iterator[VideoFrame]:
@@ -148,20 +185,11 @@ def _counted(frames: Iterator[VideoFrame], expected: int, progress: Progress) ->
     progress(1.0)
 
 
-def _neutral(tracks: Sequence[LandmarkTrack], options: PreparationOptions) -> NDArray[np.float32]:
-    if options.neutral is not None:
-        return options.neutral
-    if options.reference_seconds is None:
-        return neutral_face(tracks, choose_reference(tracks))
-    nearest = int(np.abs(tracks[0].seconds - options.reference_seconds).argmin())
-    return neutral_face(tracks, ReferenceFrame(0, nearest))
-
-
 def _take(part: _Footage, face: NormalisedFace, basis: BlendshapeBasis) -> Take:
     fit = fit_blendshapes(face.vertices, basis)
-    _LOG.info("%s: blendshapes follow the lips to %.2f %% of the eye distance", part.name, 100 * fit.residual)
+    _LOG.info("%s: blendshapes follow the lips to %.2f %% of the eye distance", part.video.stem, 100 * fit.residual)
     return Take(
-        name=part.name,
+        name=part.video.stem,
         seconds=frame_middles(part.track.seconds) - part.sound_start,
         vertices=face.vertices,
         blendshapes=fit.weights,

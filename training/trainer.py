@@ -27,6 +27,9 @@ from .dataset import Footage, PieceSampler, load_footage, vary
 from .losses import Anatomy, Face, anatomy_of, total_loss
 from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometry, paper_geometry
 from .run_folder import LOG_NAME, open_run
+from .texture_ground import TextureGround, texture_ground
+from .texture_lessons import TextureLesson, texture_lesson
+from .texture_networks import TextureNetwork, paper_texture, sheet_texture
 
 _LOG = logging.getLogger(__name__)
 _SAVE_EVERY = 250  # steps between checkpoints
@@ -50,13 +53,19 @@ def encoder_spec(config: ModelConfig) -> EncoderSpec:
     )
 
 
-def build_network(config: ModelConfig, blendshape_count: int, components: NDArray[np.float32]) -> SpeakerNetwork:
+def build_network(
+    config: ModelConfig,
+    blendshape_count: int,
+    components: NDArray[np.float32],
+    ground: TextureGround | None = None,
+) -> SpeakerNetwork:
     """Make an untrained network.
 
     Args:
         config: Its shape.
         blendshape_count: Number of blendshapes.
         components: `(K, 1404)` principal components of the face's motion, for the geometry decoder.
+        ground: What the texture is made on; None for motion alone.
     """
     spec, size = encoder_spec(config), config.code_size
     encoder: TrackEncoder | PaperEncoder
@@ -69,7 +78,16 @@ def build_network(config: ModelConfig, blendshape_count: int, components: NDArra
         if config.geometry == "direct"
         else paper_geometry(components, size, config.geometry_units, config.geometry_dropout)
     )
-    return SpeakerNetwork(encoder, geometry, size, blendshape_count)
+    return SpeakerNetwork(encoder, geometry, size, blendshape_count, _texture_network(config, ground))
+
+
+def _texture_network(config: ModelConfig, ground: TextureGround | None) -> TextureNetwork | None:
+    if ground is None:
+        return None
+    if ground.appearance is None:
+        return paper_texture(config.code_size, config.memory_size)
+    scale = torch.from_numpy(ground.appearance.scale)
+    return sheet_texture(config.code_size, config.memory_size, config.texture_units, scale)
 
 
 def principal_components(offsets: NDArray[np.float32], count: int) -> NDArray[np.float32]:
@@ -91,10 +109,11 @@ class _Run:
     schedule: torch.optim.lr_scheduler.LRScheduler
     generator: torch.Generator
     largest_gradient: float
+    ground: TextureGround | None
     step: int = 0
 
     @classmethod
-    def start(cls, network: SpeakerNetwork, steps: int, config: TrainingConfig) -> _Run:
+    def start(cls, network: SpeakerNetwork, steps: int, config: TrainingConfig, ground: TextureGround | None) -> _Run:
         """Stand at the beginning of `steps` batches."""
         settings = config.optimizer
         optimizer = torch.optim.AdamW(
@@ -109,6 +128,7 @@ class _Run:
             ),
             generator=torch.Generator().manual_seed(settings.seed),
             largest_gradient=settings.largest_gradient,
+            ground=ground,
         )
 
     def advance(self, loss: Tensor) -> Tensor:
@@ -133,6 +153,7 @@ class _Run:
             random_state=self.generator.get_state(),
             dropout_state=torch.get_rng_state(),
             neutral=torch.from_numpy(clip.neutral),
+            texture=self.ground.to_values() if self.ground else None,
             about={
                 "speaker": clip.speaker,
                 "fps": clip.fps,
@@ -187,13 +208,16 @@ def train(
         raise ConfigError(f"The clip holds only {clip.duration:.1f} s of footage; training needs some minutes.")
     torch.manual_seed(config.optimizer.seed)
     footage = load_footage(clip, feature_spec(config.model))
-    network = _untrained(footage, config).to(device)
-    sampler = _sampler(footage.to(device), clip.fps, network, config)
+    ground = texture_ground(clip, config.model)
+    network = _untrained(footage, config, ground).to(device)
+    footage = footage.to(device)
+    sampler = _sampler(footage, clip.fps, network, config)
     steps = step_count(sampler, config)
-    run = _Run.start(network, steps, config)
+    run = _Run.start(network, steps, config, ground)
     if resume:
         run.restore(read_checkpoint(run_folder))
-    teacher = _Teacher(sampler, config, anatomy_of(clip.neutral, clip.blendshape_names, device))
+    lesson = texture_lesson(clip, ground, footage, config.loss, config.data) if ground else None
+    teacher = _Teacher(sampler, config, anatomy_of(clip.neutral, clip.blendshape_names, device), lesson)
     open_run(run_folder, config, resume=resume)
     try:
         _loop(run, teacher, steps, run_folder, clip, progress)
@@ -209,11 +233,11 @@ def step_count(sampler: PieceSampler, config: TrainingConfig) -> int:
     return max(settings.least_steps, min(settings.most_steps, wanted))
 
 
-def _untrained(footage: Footage, config: TrainingConfig) -> SpeakerNetwork:
+def _untrained(footage: Footage, config: TrainingConfig, ground: TextureGround | None) -> SpeakerNetwork:
     """Make the network, started from the statistics of the footage."""
     known = footage.offsets[footage.known > 0]
     components = principal_components(known.numpy(), max(config.model.code_size, config.model.geometry_units))
-    network = build_network(config.model, footage.blendshapes.shape[1], components)
+    network = build_network(config.model, footage.blendshapes.shape[1], components, ground)
     network.offset_mean.copy_(known.flatten(1).mean(0))
     network.blendshapes.bias.data.copy_(footage.blendshapes[footage.known > 0].mean(0))
     if isinstance(network.encoder, TrackEncoder):
@@ -236,14 +260,18 @@ class _Teacher:
     sampler: PieceSampler
     config: TrainingConfig
     anatomy: Anatomy
+    texture: TextureLesson | None
 
     def loss(self, network: SpeakerNetwork, generator: torch.Generator) -> Tensor:
         batch = self.sampler.draw(generator)
         features = batch.features
         if self.config.model.encoder == "track":
             features = vary(features, self.config.data, generator)
-        predicted = Face(*network(features, batch.columns))
-        return total_loss(predicted, batch.face, batch.known, self.anatomy, self.config.loss)
+        code, offsets, blendshapes = network(features, batch.columns)
+        motion = total_loss(Face(offsets, blendshapes), batch.face, batch.known, self.anatomy, self.config.loss)
+        if self.texture is None or network.texture is None:
+            return motion
+        return motion + self.texture.loss(network.texture, code, batch, generator)
 
 
 def _loop(run: _Run, teacher: _Teacher, steps: int, run_folder: Path, clip: Clip, progress: Progress) -> None:

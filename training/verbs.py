@@ -14,7 +14,7 @@ from lipsync_core.archive import replacing
 from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
 from lipsync_core.errors import ConfigError, FormatError
 from lipsync_core.livelink import write_livelink
-from lipsync_core.model.model_file import MODEL_SUFFIX, read_model, write_model
+from lipsync_core.model.model_file import MODEL_SUFFIX, SpeechModel, read_model, write_model
 from lipsync_core.synthesis import synthesize
 
 from .terminal import progress_bar, quiet_native_code
@@ -34,14 +34,16 @@ def prepare(options: argparse.Namespace) -> None:
         sound=options.audio,
         sound_offset=options.audio_offset,
         reference_seconds=options.reference,
-        neutral=read_clip(options.like).neutral if options.like else None,
+        like=read_clip(options.like) if options.like else None,
+        texture=not options.no_texture,
+        normalise_light=not options.keep_light,
         smoothing=Smoothing(face=options.smoothing),
         skip_bad=options.skip_bad,
         consent=options.consent,
         licence=options.licence,
     )
     quiet = nullcontext() if options.verbose else quiet_native_code()
-    with quiet, progress_bar("tracking the face") as report:
+    with quiet, progress_bar("reading the face") as report:
         tracker: FaceTracker
         tracker = FaceLandmarkerTracker(options.landmarker) if options.landmarker else FaceMeshTracker()
         clip = prepare_clip(options.videos, tracker, settings, report)
@@ -66,7 +68,8 @@ def train(options: argparse.Namespace) -> None:
         device = pick_device(options.device)
         train_network(shown, config, run_folder, device=device, resume=options.resume, progress=report)
     if held_out:
-        errors = measure(model_predictor(export_run(run_folder), held_out), held_out).as_dict()
+        model = export_run(run_folder)
+        errors = measure(model_predictor(model, held_out), held_out).as_dict() | _texture_errors(model, held_out)
         write_held_out(run_folder, errors)
         _print_errors("held-out footage", errors)
     print(f"{run_folder}: trained on {shown.duration:.0f} s of footage")
@@ -89,7 +92,7 @@ def evaluate(options: argparse.Namespace) -> None:
 
     model, clip = read_model(options.model), read_clip(options.clip)
     rest, part = _split(clip, options.tail)
-    rows = {"model": measure(model_predictor(model, part), part).as_dict()}
+    rows = {"model": measure(model_predictor(model, part), part).as_dict() | _texture_errors(model, part)}
     if options.against:
         training = rest if options.against.resolve() == options.clip.resolve() else read_clip(options.against)
         rows["ridge regression"] = measure(ridge_predictor(training), part).as_dict()
@@ -99,6 +102,15 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.json:
         with replacing(options.json) as partial:
             partial.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _texture_errors(model: SpeechModel, clip: Clip) -> dict[str, float]:
+    """Return the texture's errors by name; none if the model or the clip has motion alone."""
+    from .texture_evaluation import measure_texture
+
+    if model.texture is None or clip.reference is None:
+        return {}
+    return {f"texture_{name}": value for name, value in measure_texture(model, clip).as_dict().items()}
 
 
 def _split(clip: Clip, share: float) -> tuple[Clip, Clip]:

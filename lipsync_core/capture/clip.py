@@ -16,12 +16,33 @@ from numpy.typing import NDArray
 from ..archive import ArchiveFormat, read_archive, write_archive
 from ..arrays import BoolArray, check_shape
 from ..audio.waveform import Waveform
-from ..errors import FormatError, ShapeError
+from ..errors import ConfigError, FormatError, ShapeError
 from ..face.cylinder import ReferenceCylinder
+from ..texture.crop_codec import decode_crops, encode_crops
+from ..texture.layout import ATLAS_SIZE, CROP_SIZE, AtlasLayout
 from .alignment import HeadMotion
 
-CLIP_FORMAT = ArchiveFormat("lipsync3d-clip", 1, "clip", "update LipSync3D, or prepare the video again")
+CLIP_FORMAT = ArchiveFormat("lipsync3d-clip", 2, "clip", "update LipSync3D, or prepare the video again")
 _PCM_SCALE = 32767.0
+_CROP_PREFIX = "crops/"
+
+
+@dataclass(frozen=True)
+class ReferenceAtlas:
+    """The texture of a speaker's neutral face, which all other frames are compared with.
+
+    Attributes:
+        layout: Where things lie in it.
+        picture: `(256, 256, 3)` uint8, sRGB; what lies outside the face goes on like its border.
+        light: `normalised`, or `as filmed` if no light was taken out.
+    """
+
+    layout: AtlasLayout
+    picture: NDArray[np.uint8]
+    light: str = "normalised"
+
+    def __post_init__(self) -> None:
+        check_shape("ReferenceAtlas.picture", self.picture, f"{ATLAS_SIZE} {ATLAS_SIZE} 3")
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,8 @@ class Take:
         detected: `(T,)` bool, False where the face was not found and its neighbours were interpolated.
         head: The motion that was taken out.
         waveform: The sound, 16 kHz.
+        crops: `(T, 128, 128, 3)` uint8, the lip crop of each frame's atlas in the light of the speaker's reference,
+            sRGB; outside the face it is the reference's. None if the clip has no texture.
     """
 
     name: str
@@ -45,9 +68,12 @@ class Take:
     detected: BoolArray
     head: HeadMotion
     waveform: Waveform
+    crops: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         frames = check_shape("Take.vertices", self.vertices, "T 468 3")["T"]
+        if self.crops is not None:
+            check_shape("Take.crops", self.crops, f"{frames} {CROP_SIZE} {CROP_SIZE} 3")
         check_shape("Take.seconds", self.seconds, f"{frames}")
         check_shape("Take.blendshapes", self.blendshapes, f"{frames} B")
         check_shape("Take.detected", self.detected, f"{frames}")
@@ -63,6 +89,7 @@ class Take:
             blendshapes=self.blendshapes[cut],
             detected=self.detected[cut],
             head=head,
+            crops=None if self.crops is None else self.crops[cut],
         )
 
 
@@ -77,6 +104,7 @@ class Clip:
         cylinder: Where the points lie in the texture.
         blendshape_names: Names of the `B` blendshapes.
         takes: The performances.
+        reference: The texture of the neutral face; None if the clip has no texture.
         consent: What the speaker agreed to.
         licence: On what terms the footage may be used.
     """
@@ -87,11 +115,14 @@ class Clip:
     cylinder: ReferenceCylinder
     blendshape_names: tuple[str, ...]
     takes: tuple[Take, ...]
+    reference: ReferenceAtlas | None = None
     consent: str = "not stated"
     licence: str = "not stated"
 
     def __post_init__(self) -> None:
         check_shape("Clip.neutral", self.neutral, "468 3")
+        if any((take.crops is None) != (self.reference is None) for take in self.takes):
+            raise ShapeError("A clip has a reference atlas and lip crops in every take, or neither.")
 
     @property
     def frame_count(self) -> int:
@@ -124,7 +155,7 @@ class Clip:
 
 def write_clip(path: Path, clip: Clip) -> None:
     """Write a clip to `path`, whole or not at all. Vertices are kept as half floats about the neutral face."""
-    header = {
+    header: dict[str, Any] = {
         "speaker": clip.speaker,
         "fps": clip.fps,
         "cylinder": asdict(clip.cylinder),
@@ -135,12 +166,17 @@ def write_clip(path: Path, clip: Clip) -> None:
         "sample_rates": [take.waveform.sample_rate for take in clip.takes],
     }
     arrays: dict[str, NDArray[Any]] = {"neutral": clip.neutral}
+    if clip.reference is not None:
+        layout = clip.reference.layout
+        header["atlas"] = {"top": layout.top, "left": layout.left, "light": clip.reference.light}
+        arrays["reference"] = clip.reference.picture
     for index, take in enumerate(clip.takes):
         arrays |= {f"takes/{index}/{name}": array for name, array in _take_arrays(take, clip.neutral).items()}
     write_archive(path, CLIP_FORMAT, header, arrays)
 
 
 def _take_arrays(take: Take, neutral: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    crops = {} if take.crops is None else encode_crops(take.crops)
     return {
         "seconds": take.seconds,
         "offsets": (take.vertices - neutral).astype(np.float16),
@@ -150,6 +186,7 @@ def _take_arrays(take: Take, neutral: NDArray[np.float32]) -> dict[str, NDArray[
         "rotation": take.head.rotation,
         "translation": take.head.translation,
         "samples": np.round(np.clip(take.waveform.samples, -1, 1) * _PCM_SCALE).astype(np.int16),
+        **{_CROP_PREFIX + name: array for name, array in crops.items()},
     }
 
 
@@ -174,6 +211,7 @@ def read_clip(path: Path) -> Clip:
             cylinder=ReferenceCylinder(**header["cylinder"]),
             blendshape_names=tuple(header["blendshapes"]),
             takes=takes,
+            reference=_read_reference(header, arrays),
             consent=header["consent"],
             licence=header["licence"],
         )
@@ -181,9 +219,19 @@ def read_clip(path: Path) -> Clip:
         raise FormatError(f"The clip file {path} is incomplete ({fault}); prepare the video again.") from fault
 
 
+def _read_reference(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> ReferenceAtlas | None:
+    if "atlas" not in header:  # a clip of version 1, or one without texture
+        return None
+    atlas = header["atlas"]
+    layout = AtlasLayout(ReferenceCylinder(**header["cylinder"]), atlas["top"], atlas["left"])
+    return ReferenceAtlas(layout, arrays["reference"], atlas["light"])
+
+
 def _read_take(
     name: str, rate: int, arrays: dict[str, NDArray[Any]], prefix: str, neutral: NDArray[np.float32]
 ) -> Take:
+    start = prefix + _CROP_PREFIX
+    crops = {key.removeprefix(start): array for key, array in arrays.items() if key.startswith(start)}
     return Take(
         name=name,
         seconds=arrays[prefix + "seconds"],
@@ -192,6 +240,7 @@ def _read_take(
         detected=arrays[prefix + "detected"],
         head=HeadMotion(*(arrays[prefix + part] for part in ("scale", "rotation", "translation"))),
         waveform=Waveform(arrays[prefix + "samples"].astype(np.float32) / np.float32(_PCM_SCALE), rate),
+        crops=decode_crops(crops) if crops else None,
     )
 
 
@@ -199,9 +248,18 @@ def join_clips(clips: Iterable[Clip]) -> Clip:
     """Put the takes of several clips of one speaker together, each laid on the first one's neutral face.
 
     A clip's own differences from its neutral face are kept; only what it calls neutral changes.
+
+    Raises:
+        ConfigError: If their textures do not lie in the same atlas.
     """
     first, *others = clips
+    if any(_atlas_layout(clip) != _atlas_layout(first) for clip in others):
+        raise ConfigError("The clips' textures lie in different atlases; prepare the others with --like the first.")
     takes = list(first.takes)
     for clip in others:
         takes += [replace(take, vertices=take.vertices - clip.neutral + first.neutral) for take in clip.takes]
     return replace(first, takes=tuple(takes))
+
+
+def _atlas_layout(clip: Clip) -> AtlasLayout | None:
+    return None if clip.reference is None else clip.reference.layout

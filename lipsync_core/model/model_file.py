@@ -14,12 +14,14 @@ from ..arrays import FloatArray, check_shape
 from ..audio.features import FeatureSpec
 from ..errors import FormatError, ShapeError
 from .encoders import EncoderSpec
+from .texture import TextureModel
 
 MODEL_FORMAT = ArchiveFormat(
-    "lipsync3d-model", 1, "model", "update LipSync3D, or export the model again with this version"
+    "lipsync3d-model", 2, "model", "update LipSync3D, or export the model again with this version"
 )
 MODEL_SUFFIX = ".lipsync3d"
 _WEIGHT_PREFIX = "encoder/"
+_TEXTURE_PREFIX = "texture/"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class SpeechModel:
         blendshape_names: Names of the `B` blendshapes.
         blendshape_weights: `(N, B)` float32.
         blendshape_bias: `(B,)` float32.
+        texture: What paints the face; None if the model has only motion.
     """
 
     description: ModelDescription
@@ -77,6 +80,7 @@ class SpeechModel:
     blendshape_names: tuple[str, ...]
     blendshape_weights: NDArray[np.float32]
     blendshape_bias: NDArray[np.float32]
+    texture: TextureModel | None = None
 
     def __post_init__(self) -> None:
         size, count = self.encoder.code_size, len(self.blendshape_names)
@@ -100,15 +104,18 @@ def write_model(path: Path, model: SpeechModel) -> None:
         "encoder": model.encoder.to_header(),
         "blendshapes": list(model.blendshape_names),
     }
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "neutral": model.neutral,
         "base": model.base,
         "shapes": model.shapes,
         "blendshape_weights": model.blendshape_weights,
         "blendshape_bias": model.blendshape_bias,
     }
-    encoder = {_WEIGHT_PREFIX + name: array for name, array in model.encoder_weights.items()}
-    write_archive(path, MODEL_FORMAT, header, {**arrays, **encoder})
+    arrays |= {_WEIGHT_PREFIX + name: array for name, array in model.encoder_weights.items()}
+    if model.texture is not None:
+        header["texture"] = model.texture.to_header()
+        arrays |= {_TEXTURE_PREFIX + name: array for name, array in model.texture.to_arrays().items()}
+    write_archive(path, MODEL_FORMAT, header, arrays)
 
 
 def read_model(path: Path) -> SpeechModel:
@@ -123,21 +130,25 @@ def read_model(path: Path) -> SpeechModel:
             description=ModelDescription(**header["description"]),
             features=FeatureSpec.from_header(header["features"]),
             encoder=EncoderSpec.from_header(header["encoder"]),
-            encoder_weights=_encoder_weights(arrays),
+            encoder_weights={name: array.astype(np.float32) for name, array in _under(_WEIGHT_PREFIX, arrays).items()},
             neutral=arrays["neutral"],
             base=arrays["base"],
             shapes=arrays["shapes"],
             blendshape_names=tuple(header["blendshapes"]),
             blendshape_weights=arrays["blendshape_weights"],
             blendshape_bias=arrays["blendshape_bias"],
+            texture=_read_texture(header, arrays),
         )
     except (KeyError, TypeError, ShapeError) as fault:
         raise FormatError(f"The model file {path} is incomplete ({fault}); export the model again.") from fault
 
 
-def _encoder_weights(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[np.float32]]:
-    return {
-        name.removeprefix(_WEIGHT_PREFIX): array.astype(np.float32)
-        for name, array in arrays.items()
-        if name.startswith(_WEIGHT_PREFIX)
-    }
+def _read_texture(header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> TextureModel | None:
+    if "texture" not in header:  # a model of version 1, or one of motion alone
+        return None
+    return TextureModel.read(header["texture"], _under(_TEXTURE_PREFIX, arrays))
+
+
+def _under(prefix: str, arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays whose names begin with a prefix, by the rest of their names."""
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

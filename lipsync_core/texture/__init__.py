@@ -1,1 +1,1 @@
-"""The face's texture: pictures unrolled onto the reference cylinder, their light, and the files of an animated atlas."""
+"""The face's texture: pictures unrolled onto the reference cylinder, their light, and files of an animated atlas."""

@@ -32,7 +32,7 @@ class AtlasLayout:
     left: int
 
     def __post_init__(self) -> None:
-        if not (0 <= min(self.top, self.left) and max(self.top, self.left) + CROP_SIZE <= ATLAS_SIZE):
+        if min(self.top, self.left) < 0 or max(self.top, self.left) + CROP_SIZE > ATLAS_SIZE:
             raise FormatError(f"A lip crop at row {self.top}, column {self.left} is not inside the atlas.")
 
     @property

@@ -135,17 +135,19 @@ def sample(pictures: NDArray[np.uint8] | FloatArray, positions: FloatArray) -> N
     Returns:
         `(T, h, w, C)` float32, in the values of the pictures.
     """
-    height, width, channels = pictures.shape[-3:]
+    height, width = pictures.shape[-3:-1]
     x = np.clip(positions[..., 0] - np.float32(0.5), 0, width - 1)
     y = np.clip(positions[..., 1] - np.float32(0.5), 0, height - 1)
     left, top = (np.minimum(at.astype(np.int32), most) for at, most in ((x, width - 2), (y, height - 2)))
-    across, down = (x - left)[..., None].astype(np.float32), (y - top)[..., None].astype(np.float32)
+    across, down = (x - left).astype(np.float32), (y - top).astype(np.float32)
     first = top * width + left
     if pictures.ndim == 4:
-        first = first + (np.arange(len(pictures), dtype=np.int32) * height * width)[:, None, None]
-    flat = pictures.reshape(-1, channels)
-    corners = (flat.take(first + step, axis=0).astype(np.float32) for step in (0, 1, width, width + 1))
-    top_left, top_right, bottom_left, bottom_right = corners
-    upper = top_left + across * (top_right - top_left)
-    lower = bottom_left + across * (bottom_right - bottom_left)
-    return np.asarray(upper + down * (lower - upper), np.float32)
+        first = first + (np.arange(len(pictures), dtype=np.int32) * (height * width))[:, None, None]
+    read = np.empty((*first.shape, pictures.shape[-1]), np.float32)
+    for channel, plane in enumerate(np.moveaxis(pictures, -1, 0)):  # a plane at a time: single values are quick to pick
+        flat = plane.astype(np.float32).ravel()
+        upper, lower = (
+            flat.take(first + step) * (1 - across) + flat.take(first + step + 1) * across for step in (0, width)
+        )
+        read[..., channel] = upper * (1 - down) + lower * down
+    return read

@@ -38,7 +38,7 @@ def untrained(config: TrainingConfig) -> SpeakerNetwork:
 
 def exported(network: SpeakerNetwork, config: TrainingConfig) -> SpeechModel:
     about = {"blendshapes": [f"shape{i}" for i in range(52)]}
-    saved = Checkpoint(0, {}, {}, {}, {}, torch.zeros(1), torch.zeros(1), torch.zeros(468, 3), about)
+    saved = Checkpoint(0, {}, {}, {}, {}, torch.zeros(1), torch.zeros(1), torch.zeros(468, 3), None, about)
     from lipsync_core.model.model_file import ModelDescription
 
     neutral = np.zeros((468, 3), np.float32)
@@ -57,7 +57,7 @@ def test_numpy_computes_what_torch_computes(settings: tuple[str, ...], fps: floa
 
     with torch.no_grad():
         features = network.encoder.standardise(torch.from_numpy(heard.features))
-        offsets, blendshapes = network(features[None], torch.from_numpy(heard.columns)[None])
+        _, offsets, blendshapes = network(features[None], torch.from_numpy(heard.columns)[None])
 
     model = exported(network, config)
     animation = animation_from_codes(predict_codes(model, speech, seconds), fps, model)

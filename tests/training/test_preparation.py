@@ -120,7 +120,7 @@ def test_several_videos_share_one_neutral_face(video: Path, tmp_path: Path) -> N
 def test_a_second_session_can_share_the_first_ones_face_space(video: Path) -> None:
     first = prepare_clip([video], KnowingTracker(), PreparationOptions())
 
-    second = prepare_clip([video], KnowingTracker(), PreparationOptions(neutral=first.neutral))
+    second = prepare_clip([video], KnowingTracker(), PreparationOptions(like=first))
 
     np.testing.assert_array_equal(second.neutral, first.neutral)
 
