@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -23,6 +24,8 @@ from lipsync_core.animation import write_animation
 from lipsync_core.audio.waveform import write_wav
 from lipsync_core.capture.clip import Clip, write_clip
 from lipsync_core.capture.tracking import FaceMeshTracker
+from lipsync_core.capture.video import read_frames
+from lipsync_core.face.mouth import lip_gap
 from lipsync_core.livelink import write_livelink
 from lipsync_core.model.model_file import SpeechModel, write_model
 from lipsync_core.progress import Progress
@@ -33,12 +36,14 @@ from training.export import export_run
 from training.preparation import PreparationOptions, prepare_clip
 from training.run_folder import write_held_out
 from training.terminal import progress_bar, quiet_native_code
+from training.texture_evaluation import measure_texture
 from training.trainer import train
 from training.virtual_speaker.comparison import compare_speech, compare_tracking
 from training.virtual_speaker.sentences import HELD_OUT_SENTENCES, TRAINING_SENTENCES
 from training.virtual_speaker.speaker import read_truth, record_virtual_speaker, truth_path
 
-from .demo_report import Figures, write_report
+from .demo_report import Figures, telling_moments, write_report
+from .demo_textures import light_picture, lips_picture, save_picture, views_picture
 
 TOOLS = Path(__file__).resolve().parent
 SEED = 7
@@ -83,6 +88,7 @@ def main() -> int:
     model = learn(demo, clip, unseen)
     speak(demo, model, unseen)
     render(demo)
+    show_texture(demo, clip, unseen, model)
     report(demo, clip, unseen, model)
     print(f"Look at {demo.path('report.html')}")
     return 0
@@ -113,8 +119,8 @@ def learn(demo: Demo, clip: Clip, unseen: Clip) -> SpeechModel:
     config, run_folder = TrainingConfig(), demo.path("run")
     with demo.step("training") as progress:
         train(clip, config, run_folder, device=torch.device("cpu"), progress=progress)
-    errors = measure(model_predictor(export_run(run_folder), unseen), unseen)
-    write_held_out(run_folder, errors.as_dict())
+    untold = export_run(run_folder)
+    write_held_out(run_folder, measure(model_predictor(untold, unseen), unseen).as_dict())
     model = export_run(run_folder, notes="made by `make demo`")
     write_model(demo.path("virtual_speaker.lipsync3d"), model)
     return model
@@ -143,6 +149,22 @@ def render(demo: Demo) -> None:
         _blender(progress, "batch.py", *speech, *character, "--render", movie, "--resolution", "480x480")
 
 
+def show_texture(demo: Demo, clip: Clip, unseen: Clip, model: SpeechModel) -> None:
+    """Draw what became of the texture: of its light, of the lips, and on the head from all sides."""
+    animation = synthesize(model, unseen.takes[0].waveform)
+    moments = telling_moments(lip_gap(animation.vertices()))
+    with demo.step("pictures of the texture") as progress:
+        truth = read_truth(truth_path(demo.path("footage.mp4")))
+        save_picture(demo.path("light.png"), light_picture(demo.path("footage.mp4"), clip, truth))
+        save_picture(demo.path("lips.png"), lips_picture(model, animation, unseen.takes[0], moments))
+        moment = int(lip_gap(animation.vertices()).argmax())
+        views, frame = demo.path("view"), moment + 1  # Blender's first frame is 1
+        _blender(progress, "head_views.py", demo.path("talking_head.blend"), frame, views)
+        sides = [demo.path(f"view_{side}.png") for side in ("right", "front", "left")]
+        source = next(islice(read_frames(demo.path("unseen.mp4")), moment, None)).image
+        save_picture(demo.path("views.png"), views_picture(source, sides))
+
+
 def _blender(progress: Progress, script: str, *arguments: object) -> None:
     """Run one of our scripts under the `bpy` module; its percentages move the bar."""
     command = [sys.executable, str(TOOLS / script), *map(str, arguments)]
@@ -162,6 +184,7 @@ def report(demo: Demo, clip: Clip, unseen: Clip, model: SpeechModel) -> None:
         tracking=compare_tracking(clip.takes[0], read_truth(truth_path(demo.path("footage.mp4")))),
         speech=compare_speech(model, unseen.takes[0], read_truth(truth_path(demo.path("unseen.mp4")))),
         errors=model.description.held_out,
+        texture=measure_texture(model, unseen),
         footage_seconds=clip.duration,
         sentence=HELD_OUT_SENTENCES[0],
         minutes=demo.minutes,

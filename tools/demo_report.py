@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lipsync_core.face.mouth import CLOSED_GAP
+from training.texture_evaluation import TextureErrors
 from training.virtual_speaker.comparison import SpeechFigures, TrackingFigures
 
 matplotlib.use("Agg")
@@ -29,6 +30,11 @@ _MOVIES = (
     ("talking_head.mp4", "The talking head in Blender, from the sound alone"),
     ("character.mp4", "Another head in Blender, driven by the predicted blendshapes"),
 )
+_PICTURES = (
+    ("views.png", "A frame of the film, and the textured head from three sides"),
+    ("lips.png", "Lips of the unseen sentence: filmed above, painted from the sound below"),
+    ("light.png", "Two frames lit from either side: as filmed, in the reference's light, and the reference"),
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,7 @@ class Figures:
         tracking: Tracking against the truth, on the footage.
         speech: Prediction against the truth, on the unseen sentence.
         errors: Prediction against tracking, on the unseen sentence.
+        texture: Painted lips against filmed ones, on the unseen sentence.
         footage_seconds: Length of the footage, s.
         sentence: The unseen sentence.
         minutes: How long each step took.
@@ -47,6 +54,7 @@ class Figures:
     tracking: TrackingFigures
     speech: SpeechFigures
     errors: Mapping[str, float]
+    texture: TextureErrors
     footage_seconds: float
     sentence: str
     minutes: Mapping[str, float]
@@ -54,7 +62,7 @@ class Figures:
 
 def write_report(folder: Path, figures: Figures) -> None:
     """Write `report.html`, its pictures and `figures.json` into the demo's folder."""
-    moments = _telling_moments(figures.speech.gap)
+    moments = telling_moments(figures.speech.gap)
     strips = [_strip(folder / movie, moments) for movie, _ in _MOVIES]
     for (movie, _), strip in zip(_MOVIES, strips, strict=True):
         Image.fromarray(strip).save(folder / f"{Path(movie).stem}.png")
@@ -78,6 +86,11 @@ def _rows(figures: Figures) -> list[tuple[str, str]]:
         ("unseen sentence, p b m that close", f"{speech.closed} of {speech.closures}"),
         ("unseen sentence, mean lip error", f"{figures.errors['mean_lip_error']:.2f} % of the eye distance"),
     ]
+    texture = figures.texture
+    rows += [
+        ("unseen sentence, painted lips, structural similarity", f"{texture.similarity:.3f}"),
+        ("unseen sentence, painted lips, sharpness against the film", f"{texture.sharpness:.2f}"),
+    ]
     rows += [(f"minutes: {step}", f"{minutes:.1f}") for step, minutes in figures.minutes.items()]
     return [*rows, ("minutes in all", f"{sum(figures.minutes.values()):.1f}")]
 
@@ -87,6 +100,9 @@ def _page(figures: Figures, rows: list[tuple[str, str]]) -> str:
     movies = "\n".join(
         f'<h2>{html.escape(title)}</h2>\n<a href="{movie}"><img src="{Path(movie).stem}.png" alt="six moments"></a>'
         for movie, title in _MOVIES
+    )
+    pictures = "\n".join(
+        f'<h2>{html.escape(title)}</h2>\n<img src="{name}" alt="{html.escape(title)}">' for name, title in _PICTURES
     )
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>LipSync3D demo</title>
@@ -98,6 +114,7 @@ img {{ max-width: 100%; }} td {{ padding: .15rem 1.5rem .15rem 0; border-bottom:
 <p>A synthetic person was filmed saying {figures.footage_seconds:.0f} s of sentences. A model learned from that film and
 then said, from sound alone: “{html.escape(figures.sentence)}” Click a strip to see its movie.</p>
 {movies}
+{pictures}
 <h2>The lips, predicted and true</h2>
 <img src="lip_gap.png" alt="lip gap over time">
 <h2>Figures</h2>
@@ -109,8 +126,8 @@ The model: <a href="virtual_speaker.lipsync3d">virtual_speaker.lipsync3d</a>.</p
 """
 
 
-def _telling_moments(gap: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the frames where the mouth is widest and most shut, `MOMENTS` in all, in the order of time."""
+def telling_moments(gap: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the frames where a lip gap `(T,)` is widest and smallest, `MOMENTS` in all, in the order of time."""
     chosen: list[int] = []
     for sign in (1, -1):
         order = np.argsort(-sign * gap[_REST_FRAMES:-_REST_FRAMES], kind="stable") + _REST_FRAMES

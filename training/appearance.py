@@ -50,7 +50,7 @@ class Appearance:
     def inside(self) -> Array:
         """`(K - skin_count, Q, 3)`: what the inner components do to each pixel of the inside."""
         inner = self.components[self.skin_count :, self.layout.skin_size :]
-        return inner.reshape(len(inner), -1, 3)
+        return inner.reshape(len(inner), inner.shape[1] // 3, 3)
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _amounts(crops: NDArray[np.uint8], points: Array, appearance: Appearance) ->
     products = np.einsum("iqc,jqc->qij", inner, inner).reshape(inner.shape[1], -1)
     visible = (seen.astype(np.float32) @ products).reshape(len(seen), len(inner), len(inner))
     shown = (difference[:, size:].reshape(*seen.shape, 3) * seen[..., None]).reshape(len(seen), -1)
-    wanted = shown @ inner.reshape(len(inner), -1).T
+    wanted = shown @ inner.reshape(len(inner), shown.shape[1]).T
     inside = np.linalg.solve(visible + _HIDDEN * np.eye(len(inner), dtype=np.float32), wanted[..., None])[..., 0]
     return SheetAmounts(np.concatenate([skin, inside], axis=1).astype(np.float32), visible.astype(np.float32))
 

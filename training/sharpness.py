@@ -14,18 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from lipsync_core.texture.layout import AtlasLayout
+from lipsync_core.face.topology import face_triangles
+from lipsync_core.texture.layout import CROP_SIZE, AtlasLayout
 from lipsync_core.texture.sheet import SheetLayout
+from lipsync_core.texture.warping import rasterise
 
 from .appearance import Appearance, Filmed, measure_amounts
 from .image_quality import blur_detection
 
 Array = NDArray[np.float32]
 
-_ENOUGH = 0.9  # of the real crops' sharpness
+_ENOUGH = 0.85  # of the real crops' sharpness
 _WARP_BLUR = 0.7  # px, deviation of the blur that a warp adds
-_FINE = 1.5  # px: what a blur of this deviation takes away is detail
-_STEPS = tuple((0.1 * step, 0.5 + 0.05 * step) for step in range(16))  # share of the detail, strength of sharpening
+_UNBLUR = 0.7  # strength of the sharpening that undoes it
+_FINE = 1.0  # px: what a blur of this deviation takes away is detail
+_SHARES = np.linspace(0, 1.5, 16)  # of the detail, that are tried
+_LIKEST = 9  # frames most like the mean, of which the sharpest gives its detail
 _EXAMPLES = 48  # crops that sharpness is measured on
 _CANDIDATES = 400  # frames that the detail may be taken from
 
@@ -39,36 +43,36 @@ def sharpened(appearance: Appearance, takes: Sequence[Filmed], layout: AtlasLayo
         layout: The atlas.
     """
     detail = _fine_detail(appearance, takes, layout)
-    examples = _every(takes, _EXAMPLES)
-    real = _sharpness(examples[0])
-    amounts = measure_amounts([examples], layout, appearance).amounts
-    points = layout.crop_points(examples[1])
-    for share, strength in _STEPS:
-        shown = _shown(appearance, share * detail, strength)
-        crops, face = appearance.layout.lay(shown.shown_mean + amounts @ shown.shown_components, points)
-        painted = np.clip(np.rint(crops * 255), 0, 255).astype(np.uint8) * face[..., None]
-        if _sharpness(painted) >= _ENOUGH * real:
+    crops, faces = _every(takes, _EXAMPLES)
+    points = layout.crop_points(faces)
+    amounts = measure_amounts([(crops, faces)], layout, appearance).amounts
+    face = rasterise(points, face_triangles(), CROP_SIZE, CROP_SIZE).covered
+    enough = _ENOUGH * _sharpness(crops, face)
+    for share in _SHARES:
+        shown = _shown(appearance, np.float32(share) * detail)
+        painted, _ = appearance.layout.lay(shown.shown_mean + amounts @ shown.shown_components, points)
+        if _sharpness(np.clip(np.rint(painted * 255), 0, 255).astype(np.uint8), face) >= enough:
             break
     return shown
 
 
-def _shown(appearance: Appearance, detail: Array, strength: float) -> Appearance:
+def _shown(appearance: Appearance, detail: Array) -> Appearance:
     sheet = appearance.layout
-    mean = _unsharp(appearance.mean[None], sheet, strength)[0] + detail
-    return replace(appearance, shown_mean=mean, shown_components=_unsharp(appearance.components, sheet, strength))
+    mean = _unsharp(appearance.mean[None], sheet)[0] + detail
+    return replace(appearance, shown_mean=mean, shown_components=_unsharp(appearance.components, sheet))
 
 
 def _fine_detail(appearance: Appearance, takes: Sequence[Filmed], layout: AtlasLayout) -> Array:
-    """Return what the frame most like the mean has of fine detail on its skin beyond the mean, `(P,)`."""
+    """Return what a frame that is much like the mean has of fine detail on its skin beyond the mean, `(P,)`."""
     crops, faces = _every(takes, _CANDIDATES)
     sheet = appearance.layout
     values, _ = sheet.lift(crops, layout.crop_points(faces))
     distance = np.square(values[:, : sheet.skin_size] - appearance.mean[: sheet.skin_size]).sum(axis=1)
-    likest = _unsharp(values[distance.argmin()][None], sheet, _WARP_BLUR)[0]
-    difference = (likest - appearance.mean)[None]
-    detail = np.asarray(difference - _blurred(difference, sheet, _FINE), np.float32)[0]
-    detail[sheet.skin_size :] = 0
-    return detail
+    likest = np.argsort(distance)[:_LIKEST]
+    differences = _unsharp(values[likest], sheet) - appearance.mean
+    details = differences - _blurred(differences, sheet, _FINE)
+    details[:, sheet.skin_size :] = 0
+    return np.asarray(details[np.square(details).sum(axis=1).argmax()], np.float32)
 
 
 def _every(takes: Sequence[Filmed], count: int) -> Filmed:
@@ -80,12 +84,13 @@ def _every(takes: Sequence[Filmed], count: int) -> Filmed:
     return np.stack([take[0][frame] for take, frame in places]), np.stack([take[1][frame] for take, frame in places])
 
 
-def _sharpness(crops: NDArray[np.uint8]) -> float:
-    return float(np.mean([blur_detection(crop) for crop in crops]))
+def _sharpness(crops: NDArray[np.uint8], face: NDArray[np.bool_]) -> float:
+    """Return the mean CPBD of crops that are black outside the face."""
+    return float(np.mean([blur_detection(crop) for crop in crops * face[..., None]]))
 
 
-def _unsharp(values: Array, sheet: SheetLayout, strength: float) -> Array:
-    return values + np.float32(strength) * (values - _blurred(values, sheet, _WARP_BLUR))
+def _unsharp(values: Array, sheet: SheetLayout) -> Array:
+    return values + np.float32(_UNBLUR) * (values - _blurred(values, sheet, _WARP_BLUR))
 
 
 def _blurred(values: Array, sheet: SheetLayout, deviation: float) -> Array:

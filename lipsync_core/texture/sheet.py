@@ -75,7 +75,7 @@ class SheetLayout:
         """
         positions = self._carried(points)[:, None]  # (T, 1, skin pixels, 2)
         skin = sample(crops, positions).reshape(len(crops), -1)
-        mouth = rasterise(points, mouth_triangles(), CROP_SIZE, CROP_SIZE).covered
+        mouth = mouth_mask(rasterise(points, face_triangles(), CROP_SIZE, CROP_SIZE))
         inside = crops[:, self.inside].reshape(len(crops), -1)
         return np.concatenate([skin, inside], axis=1, dtype=np.float32) / np.float32(255), mouth[:, self.inside]
 
