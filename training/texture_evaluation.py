@@ -25,7 +25,8 @@ Crops = NDArray[np.uint8]
 
 _SHARPNESS_EVERY = 5  # frames: CPBD is slow, and neighbours are alike
 _SILENCE = -45.0  # dBFS over a frame
-_STILL = 1e-6
+_STILL = 1e-3  # grey levels: filmed crops that change less do not jitter
+_BEST_NOISE_RATIO = 100.0  # dB, in place of the infinity of equal pictures
 _BLOCK = 32  # frames compared at a time
 
 
@@ -64,7 +65,10 @@ def measure_texture(model: SpeechModel, clip: Clip) -> TextureErrors:
         raise ConfigError("There is no texture to compare; prepare and train with one.")
     if model.texture.layout != clip.reference.layout:
         raise ConfigError("The model and the clip have different atlases; prepare the clip with --like the model's.")
-    return _summary([_compare(model, take, crops) for take, crops in _filmed(clip, clip.reference.layout)])
+    compared = [_compare(model, take, crops) for take, crops in _filmed(clip, clip.reference.layout)]
+    if not any(len(take.similarity) for take in compared):
+        raise ConfigError("The clip shows the face in no take of three frames or more; prepare a longer video.")
+    return _summary(compared)
 
 
 def painted_crops(model: SpeechModel, take: Take) -> Crops:
@@ -133,7 +137,7 @@ def _likeness(painted: Crops, filmed: Crops) -> NDArray[np.float64]:
         [
             structural_similarity(first, second).double().numpy(),
             structural_similarity(first, second, face).double().numpy(),
-            peak_signal_to_noise(first, second).double().numpy(),
+            peak_signal_to_noise(first, second).double().clamp(max=_BEST_NOISE_RATIO).numpy(),
         ]
     )
 
@@ -149,7 +153,8 @@ def _summary(takes: list[_Comparison]) -> TextureErrors:
         return float(np.concatenate([getattr(take, name) for take in takes]).mean())
 
     sharpness = np.concatenate([take.sharpness for take in takes]).mean(axis=0)
-    painted, filmed, painted_silence, filmed_silence = np.concatenate([take.jitter for take in takes]).sum(axis=0)
+    jitter = np.concatenate([take.jitter for take in takes])
+    painted, filmed, painted_silence, filmed_silence = jitter.mean(axis=0)
     return TextureErrors(
         similarity=mean("similarity"),
         face_similarity=mean("face_similarity"),
