@@ -12,8 +12,8 @@ from ..lipsync_core.errors import ConfigError, LipSyncError
 from ..lipsync_core.model.model_file import SpeechModel, read_model
 from . import generation
 from .generation import Order
-from .properties import DEFAULT_FACE_UNIT
-from .scene import files, rendering, timeline
+from .properties import DEFAULT_FACE_UNIT, TEXTURES
+from .scene import files, rendering, textures, timeline
 
 COMMAND = "lipsync3d"
 FRESH_RESOLUTION = (720, 720)  # pixels, in a scene of our own making
@@ -54,6 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--scene", type=Path, metavar="SCENE.blend", help="open this file first")
     add("--character", default="", metavar="OBJECT", help="key this object's matching shape keys too")
     add("--no-head", action="store_true", help="make no talking head")
+    add(
+        "--texture",
+        choices=("packed", "files", "none"),
+        default="packed",
+        help="how the head wears the speaker's texture, if the model has one: packed into OUT.blend, or as files "
+        "in a folder beside it",
+    )
     add("--fps", type=_positive, metavar="F", help="frames per second of the scene")
     add("--render", type=Path, metavar="OUT.mp4", help="render a movie with sound")
     add(
@@ -95,6 +102,8 @@ def _check_outputs(options: argparse.Namespace) -> None:
         raise ConfigError("There is nothing to animate; give --character, or leave --no-head out.")
     if not (options.render or options.save):
         raise ConfigError("Nothing would be kept; give --render OUT.mp4, --save OUT.blend, or both.")
+    if options.texture == "files" and not options.save:
+        raise ConfigError("Texture files lie beside the saved scene; give --save OUT.blend, or --texture packed.")
     for option, suffix in (("render", ".mp4"), ("save", ".blend")):
         path = getattr(options, option)
         if path and path.suffix.lower() != suffix:
@@ -128,6 +137,8 @@ def _speak(options: argparse.Namespace, audio: Path) -> None:
         sound=audio.absolute(),
         face_unit=None if options.no_head else DEFAULT_FACE_UNIT,
         character=options.character,
+        texture=TEXTURES[options.texture.upper()],
+        texture_folder=_texture_folder(options, audio),
     )
     context = bpy.context
     outcome = generation.generate(context, order, _bar(f"animating {audio.name}"))
@@ -141,6 +152,11 @@ def _speak(options: argparse.Namespace, audio: Path) -> None:
         path = _output(options.render, audio, options.audio)
         rendering.render_movie(context.scene, path, options.engine, _bar(f"rendering {path.name}"))
         print(f"Rendered {path}", flush=True)
+
+
+def _texture_folder(options: argparse.Namespace, audio: Path) -> Path | None:
+    """Return where the texture files of one of the sounds go; None if nothing is saved."""
+    return textures.textures_folder_of(_output(options.save, audio, options.audio)) if options.save else None
 
 
 def _output(path: Path, audio: Path, audios: list[Path]) -> Path:

@@ -1,7 +1,9 @@
 """From what the user ordered to what is written: the road that the panel and the command line share."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import bpy
 import numpy as np
@@ -11,16 +13,17 @@ from ..lipsync_core.animation import FaceAnimation, read_animation
 from ..lipsync_core.errors import LipSyncError
 from ..lipsync_core.model.model_file import SpeechModel, read_model
 from ..lipsync_core.progress import Progress, ignore_progress
-from ..lipsync_core.synthesis import synthesize
-from ..lipsync_core.worker import WorkerRequest
+from ..lipsync_core.texture.images import AtlasImages, Kind
+from ..lipsync_core.worker import ATLAS_CARD, WorkerRequest, perform
 from .jobs import BackgroundJob
-from .scene import performance, timeline
+from .scene import meshes, performance, textures, timeline
 from .scene.characters import SpeakingMesh, find_character, speaking_meshes
 from .scene.performance import Outcome
 from .scene.sounds import Speech, speech_from_file, speech_from_strip
 
 EXTENSION_FOLDER = Path(__file__).parents[1]
 WORKER_MODULE = "lipsync_core.worker"
+Texture: TypeAlias = Literal["none", "sequence", "sheet"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Order:
         strip: Name of the sound strip that speaks; "" if a file does.
         face_unit: Size of the talking head: length of one face unit, m. None for no head.
         character: Name of the object whose shape keys are keyed; "" for none.
+        texture: How the talking head wears its texture, if the model has one: as files, or packed into the .blend.
+        texture_folder: Where the files go; None for a folder beside the open .blend file.
     """
 
     model: Path
@@ -40,6 +45,13 @@ class Order:
     strip: str = ""
     face_unit: float | None = None
     character: str = ""
+    texture: Texture = "none"
+    texture_folder: Path | None = None
+
+    @property
+    def pictures(self) -> Kind | None:
+        """What pictures are wanted; None for none."""
+        return None if self.texture == "none" or self.face_unit is None else self.texture
 
 
 def generate(context: bpy.types.Context, order: Order, progress: Progress = ignore_progress) -> Outcome:
@@ -50,8 +62,10 @@ def generate(context: bpy.types.Context, order: Order, progress: Progress = igno
     """
     model = check(context, order)
     speech = read_speech(context, order)
-    animation = synthesize(model, speech.waveform, timeline.frame_rate(context.scene), progress)
-    return write(context, order, speech, animation)
+    with tempfile.TemporaryDirectory(prefix="lipsync3d-") as folder:
+        rate = timeline.frame_rate(context.scene)
+        animation, atlas = perform(model, speech.waveform, rate, order.pictures, Path(folder), progress)
+        return write(context, order, speech, animation, atlas)
 
 
 def check(context: bpy.types.Context, order: Order) -> SpeechModel:
@@ -64,6 +78,8 @@ def check(context: bpy.types.Context, order: Order) -> SpeechModel:
         raise LipSyncError("There is nothing to animate; choose the talking head, a character, or both.")
     model = read_model(order.model)
     _mouths(context, order, model.blendshape_names)
+    if order.pictures == "sequence" and model.texture is not None:
+        _texture_folder(order)
     return model
 
 
@@ -88,7 +104,8 @@ def start_job(order: Order, speech: Speech, fps: float) -> BackgroundJob:
     try:
         samples, output, request = (job.scratch / name for name in ("samples.npy", "animation.npz", "request.json"))
         np.save(samples, speech.waveform.samples)
-        WorkerRequest(str(order.model), str(samples), speech.waveform.sample_rate, fps, str(output)).write(request)
+        rate = speech.waveform.sample_rate
+        WorkerRequest(str(order.model), str(samples), rate, fps, str(output), order.pictures).write(request)
         job.start(WORKER_MODULE, [str(request)], EXTENSION_FOLDER)
     except BaseException:
         job.close()
@@ -96,29 +113,43 @@ def start_job(order: Order, speech: Speech, fps: float) -> BackgroundJob:
     return job
 
 
-def finished_animation(job: BackgroundJob) -> FaceAnimation:
-    """Return the animation that an ended job made.
+def finished_animation(job: BackgroundJob) -> tuple[FaceAnimation, AtlasImages | None]:
+    """Return the animation that an ended job made, and the pictures of its texture if there are any.
 
     Raises:
         LipSyncError: If it made none.
     """
-    return read_animation(Path(job.result()))
+    path = Path(job.result())
+    card = path.with_name(ATLAS_CARD)
+    return read_animation(path), AtlasImages.read(card) if card.is_file() else None
 
 
-def write(context: bpy.types.Context, order: Order, speech: Speech, animation: FaceAnimation) -> Outcome:
-    """Write an animation into the context's scene.
+def write(
+    context: bpy.types.Context, order: Order, speech: Speech, animation: FaceAnimation, atlas: AtlasImages | None = None
+) -> Outcome:
+    """Write an animation into the context's scene; the pictures of its texture move to where they stay.
 
     Raises:
         CharacterError: If the character is not there any more.
+        LipSyncError: If the pictures cannot go where they should.
     """
     mouths = _mouths(context, order, animation.blendshape_names)
-    return performance.write_performance(context, speech, animation, face_unit=order.face_unit, mouths=mouths)
+    if atlas is not None and atlas.kind == "sequence":
+        name = meshes.head_name(context.scene, animation.description.speaker)
+        atlas = textures.settle_pictures(atlas, _texture_folder(order), name)
+    return performance.write_performance(
+        context, speech, animation, face_unit=order.face_unit, mouths=mouths, atlas=atlas
+    )
 
 
 def faces(context: bpy.types.Context, order: Order, outcome: Outcome) -> NDArray[np.float32]:
     """Return points around the faces that an order made speak, `(N, 3)`, m, world space."""
     names = read_model(order.model).blendshape_names
     return performance.speaking_faces(context, outcome, _mouths(context, order, names))
+
+
+def _texture_folder(order: Order) -> Path:
+    return order.texture_folder or textures.textures_folder()
 
 
 def _mouths(context: bpy.types.Context, order: Order, blendshape_names: tuple[str, ...]) -> list[SpeakingMesh]:

@@ -72,6 +72,7 @@ def _card_rows(card: LipSyncModelCard) -> list[tuple[str, str]]:
         ("Made", card.created),
         ("Footage", footage),
         ("Held-out error", card.held_out),
+        ("Texture", "moving pictures" if card.has_texture else "none"),
         ("Consent", card.consent),
         ("Licence", card.licence),
     ]
@@ -97,6 +98,10 @@ def _draw_results(layout: bpy.types.UILayout, settings: LipSyncSettings) -> None
     size = column.row()
     size.active = settings.make_head
     size.prop(settings, "face_unit")
+    if settings.model_card.has_texture:
+        texture = column.row()
+        texture.active = settings.make_head
+        texture.prop(settings, "texture")
     column = layout.column(align=True)
     column.prop(settings, "animate_character")
     chooser = column.row()

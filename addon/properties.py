@@ -1,15 +1,23 @@
 # mypy: disable-error-code="valid-type"
 """What a scene remembers, `scene.lipsync3d`, and what the session shows, `window_manager.lipsync3d`."""
 
+from collections.abc import Mapping
+from typing import Literal
+
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 
-from ..lipsync_core.model.model_file import ModelDescription
+from ..lipsync_core.model.model_file import SpeechModel
 from .scene import characters, sequencer
 
 PROPERTY = "lipsync3d"
 _FILE_OPTIONS = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5) else set()
 DEFAULT_FACE_UNIT = 0.09  # m: the outer eye corners of an adult are about 90 mm apart
+TEXTURES: Mapping[str, Literal["none", "sequence", "sheet"]] = {
+    "PACKED": "sheet",
+    "FILES": "sequence",
+    "NONE": "none",
+}  # what the choices of the panel mean
 
 
 def _is_character(settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
@@ -30,9 +38,12 @@ class LipSyncModelCard(bpy.types.PropertyGroup):
     held_out: StringProperty(name="Held-out Error")
     consent: StringProperty(name="Consent")
     licence: StringProperty(name="Licence")
+    has_texture: BoolProperty(name="Texture")
 
-    def show(self, description: ModelDescription) -> None:
+    def show(self, model: SpeechModel) -> None:
         """Copy what a model says about itself."""
+        description = model.description
+        self.has_texture = model.texture is not None
         self.speaker = description.speaker
         self.fps = description.fps
         self.created = description.created
@@ -66,6 +77,15 @@ class LipSyncSettings(bpy.types.PropertyGroup):
     sound_strip: StringProperty(name="Sound Strip", description="A sound strip of the sequencer", search=_strip_names)
     make_head: BoolProperty(
         name="Talking Head", description="Make the speaker's own head as a new object", default=True
+    )
+    texture: EnumProperty(
+        name="Texture",
+        description="How the talking head wears the speaker's moving texture",
+        items=(
+            ("PACKED", "Packed", "One picture with all frames, inside the .blend file"),
+            ("FILES", "Files", "One picture file per frame, in a folder beside the saved .blend file"),
+            ("NONE", "None", "Plain colours"),
+        ),
     )
     animate_character: BoolProperty(
         name="Character",

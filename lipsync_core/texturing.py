@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 
 from .animation import FaceAnimation
 from .errors import FormatError
+from .face.topology import face_triangles
 from .model.model_file import SpeechModel
 from .model.runtimes import Runtime, best_runtime
 from .model.texture import Painted, TextureModel
 from .progress import Progress, ignore_progress
 from .texture.layout import CROP_SIZE
+from .texture.warping import rasterise, sample
 
 _FADE = 10  # px over which a painted crop goes over into the reference, from its border inwards
 
@@ -24,8 +26,8 @@ class CropPainting:
     """The lip crops of an animation, painted as they are asked for.
 
     Attributes:
-        crops: Blocks `(n, 128, 128, 3)` uint8, sRGB, in order. At the border, and outside the face, they are the
-            reference's.
+        crops: Blocks `(n, 128, 128, 3)` uint8, sRGB, in order. At the border they are the reference as the moving mesh
+            carries it, outside the face the reference as it is.
         frame_count: Frames of all blocks together.
         runtime: What computes the networks.
     """
@@ -53,23 +55,30 @@ def paint_crops(
         raise FormatError(f"The model of {model.description.speaker} has no texture; train it with one.")
     runtime = runtime or best_runtime()
     painted = model.texture.paint(animation.codes, animation.vertices(), runtime)
-    return CropPainting(
-        _finished(painted, model.texture, animation.frame_count, progress), animation.frame_count, runtime
-    )
+    crops = _finished(painted, model.texture, model.neutral, animation, progress)
+    return CropPainting(crops, animation.frame_count, runtime)
 
 
 def _finished(
-    painted: Iterator[Painted], texture: TextureModel, frame_count: int, progress: Progress
+    painted: Iterator[Painted],
+    texture: TextureModel,
+    neutral: NDArray[np.float32],
+    animation: FaceAnimation,
+    progress: Progress,
 ) -> Iterator[NDArray[np.uint8]]:
-    """Let the crops go over into the reference, and count them."""
-    reference = texture.reference[texture.layout.crop].astype(np.float32)
+    """Let the crops go over into the reference as the mesh carries it in each frame, and count them."""
+    layout, vertices = texture.layout, animation.vertices()
+    rest, still = layout.atlas_points(neutral), texture.reference[layout.crop].astype(np.float32)
     inner = _inner_share()[..., None]
     done = 0
     for crops, face in painted:
+        points = layout.crop_points(vertices[done : done + len(crops)])
+        surface = rasterise(points, face_triangles(), CROP_SIZE, CROP_SIZE)
+        around = np.where(face[..., None], sample(texture.reference, surface.carry(rest)), still)
         share = inner * face[..., None]
-        yield np.rint(np.clip(reference + share * (crops * 255 - reference), 0, 255)).astype(np.uint8)
+        yield np.rint(np.clip(around + share * (crops * 255 - around), 0, 255)).astype(np.uint8)
         done += len(crops)
-        progress(done / frame_count)
+        progress(done / animation.frame_count)
 
 
 def _inner_share() -> NDArray[np.float32]:

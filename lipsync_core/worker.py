@@ -15,12 +15,16 @@ from typing import TextIO
 
 import numpy as np
 
-from .animation import write_animation
+from .animation import FaceAnimation, write_animation
 from .audio.waveform import Waveform
 from .errors import LipSyncError
-from .model.model_file import read_model
-from .progress import part_of
+from .model.model_file import SpeechModel, read_model
+from .progress import Progress, ignore_progress, part_of
 from .synthesis import synthesize
+from .texture.images import AtlasImages, Kind, paint_atlas
+
+ATLAS_CARD = "atlas.json"  # beside the animation: where the pictures of its texture are
+_MOTION_SHARE = 0.25  # of the progress, where a texture follows
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class WorkerRequest:
         sample_rate: Hz.
         fps: Frames per second of the animation.
         output: Path that the animation is written to.
+        texture: In which form the texture is wanted, if the model has one; its pictures are written beside the
+            animation, with an `atlas.json` that tells where. None for no texture.
     """
 
     model: str
@@ -40,6 +46,7 @@ class WorkerRequest:
     sample_rate: int
     fps: float
     output: str
+    texture: Kind | None = None
 
     def write(self, path: Path) -> None:
         """Write the request as JSON."""
@@ -49,6 +56,33 @@ class WorkerRequest:
     def read(cls, path: Path) -> WorkerRequest:
         """Read what `write` wrote."""
         return cls(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def perform(
+    model: SpeechModel,
+    waveform: Waveform,
+    fps: float,
+    texture: Kind | None,
+    folder: Path,
+    progress: Progress = ignore_progress,
+) -> tuple[FaceAnimation, AtlasImages | None]:
+    """Make a face speak, and paint it: the work itself, in whatever process.
+
+    Args:
+        model: The speaker.
+        waveform: What is said.
+        fps: Frames per second of the animation.
+        texture: In which form the texture is wanted, if the model has one; None for no texture.
+        folder: Where its pictures go.
+        progress: Told the share done, of both.
+
+    Raises:
+        LipSyncError: If something that the user gave is at fault.
+    """
+    if texture is None or model.texture is None:
+        return synthesize(model, waveform, fps, progress), None
+    animation = synthesize(model, waveform, fps, part_of(progress, 0.0, _MOTION_SHARE))
+    return animation, paint_atlas(model, animation, texture, folder, part_of(progress, _MOTION_SHARE, 1.0))
 
 
 def run(request: WorkerRequest, answers: TextIO) -> int:
@@ -63,9 +97,12 @@ def run(request: WorkerRequest, answers: TextIO) -> int:
     try:
         model = read_model(Path(request.model))
         samples = np.load(request.samples, allow_pickle=False)
-        waveform = Waveform(samples, request.sample_rate)
-        animation = synthesize(model, waveform, request.fps, part_of(report, 0.05, 0.95))
-        write_animation(Path(request.output), animation)
+        waveform, output = Waveform(samples, request.sample_rate), Path(request.output)
+        report_work = part_of(report, 0.05, 0.95)
+        animation, atlas = perform(model, waveform, request.fps, request.texture, output.parent, report_work)
+        write_animation(output, animation)
+        if atlas is not None:
+            atlas.write(output.with_name(ATLAS_CARD))
     except LipSyncError as fault:
         answer(error=str(fault))
         return 2

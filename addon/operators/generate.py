@@ -8,7 +8,7 @@ from .. import generation
 from ..generation import Order
 from ..jobs import BackgroundJob, ModalJobOperator
 from ..preferences import uses_worker
-from ..properties import LipSyncSettings, session_of, settings_of
+from ..properties import TEXTURES, LipSyncSettings, session_of, settings_of
 from ..reports import OperatorResult, explain, faults_reported, tell
 from ..scene.meshes import is_head
 from ..scene.sounds import Speech
@@ -50,8 +50,8 @@ class LIPSYNC_OT_generate(ModalJobOperator):
 
     def finish(self, context: bpy.types.Context, job: BackgroundJob) -> str:
         """Write what the worker made."""
-        animation = generation.finished_animation(job)
-        return str(generation.write(context, self._order, self._speech, animation))
+        animation, atlas = generation.finished_animation(job)
+        return str(generation.write(context, self._order, self._speech, animation, atlas))
 
 
 def ordered(context: bpy.types.Context) -> Order:
@@ -65,6 +65,7 @@ def ordered(context: bpy.types.Context) -> Order:
         strip="" if is_file else settings.sound_strip,
         face_unit=settings.face_unit if settings.make_head else None,
         character=character.name if character else "",
+        texture=TEXTURES[settings.texture],
     )
 
 

@@ -27,11 +27,11 @@ class LIPSYNC_OT_import_model(bpy.types.Operator, ImportHelper):  # type: ignore
         """Read the file to see that it is a model, and let the scene remember it."""
         with faults_reported(self, context):
             path = Path(bpy.path.abspath(self.filepath))
-            description = read_model(path).description
+            model = read_model(path)
             settings = settings_of(context.scene)
             settings.model_path = _as_preferred(context, path)
-            settings.model_card.show(description)
-            tell(self, context, f"{description.speaker} is ready to speak.")
+            settings.model_card.show(model)
+            tell(self, context, f"{model.description.speaker} is ready to speak.")
             return {"FINISHED"}
         return {"CANCELLED"}
 

@@ -1,5 +1,6 @@
 """The talking head as a mesh object: its surface, its colours, and the turn into Blender's space."""
 
+from itertools import chain, count
 from typing import Any
 
 import bpy
@@ -8,16 +9,10 @@ from numpy.typing import NDArray
 
 from ...lipsync_core.arrays import FloatArray
 from ...lipsync_core.face import topology
+from .materials import fresh_slots, kept_slots, remove_unused
 from .ownership import claim, is_ours
 
 HEAD_ROLE = "head"
-_COLOURS = {  # linear RGBA
-    "skin": (0.78, 0.52, 0.40, 1.0),
-    "lips": (0.62, 0.25, 0.21, 1.0),
-    "mouth": (0.05, 0.012, 0.014, 1.0),
-    "eyes": (0.82, 0.82, 0.80, 1.0),
-}
-_ROUGHNESS = {"skin": 0.55, "lips": 0.4, "mouth": 0.8, "eyes": 0.15}
 _SPEAKER = "lipsync3d_speaker"  # custom property of a head: whose it is
 
 
@@ -44,6 +39,16 @@ def find_head(scene: bpy.types.Scene, speaker: str) -> bpy.types.Object | None:
     return next((head for head in heads if head.get(_SPEAKER) == speaker), None)
 
 
+def head_name(scene: bpy.types.Scene, speaker: str) -> str:
+    """Return what a speaker's talking head in a scene is called, or would be if there were one."""
+    head = find_head(scene, speaker)
+    if head is not None:
+        return str(head.name)
+    name = f"{speaker} head"
+    numbered = (f"{name}.{number:03d}" for number in count(1))
+    return next(free for free in chain([name], numbered) if free not in bpy.data.objects)
+
+
 def is_head(thing: bpy.types.Object | None) -> bool:
     """Tell whether an object is a talking head of ours."""
     return is_ours(thing, HEAD_ROLE)
@@ -51,7 +56,7 @@ def is_head(thing: bpy.types.Object | None) -> bool:
 
 def make_head(scene: bpy.types.Scene, speaker: str) -> bpy.types.Object:
     """Add an object for a speaker's talking head, without a shape yet, where the 3D cursor is."""
-    name = f"{speaker} head"
+    name = head_name(scene, speaker)
     head = bpy.data.objects.new(name, bpy.data.meshes.new(name))
     claim(head, HEAD_ROLE)
     head[_SPEAKER] = speaker
@@ -60,27 +65,27 @@ def make_head(scene: bpy.types.Scene, speaker: str) -> bpy.types.Object:
     return head
 
 
-def replace_head_mesh(head: bpy.types.Object, points: NDArray[np.float32]) -> None:
-    """Give a head a fresh surface without shape keys; its place, its materials and its modifiers stay.
+def replace_head_mesh(head: bpy.types.Object, points: NDArray[np.float32], is_textured: bool) -> None:
+    """Give a head a fresh surface without shape keys; its place, its modifiers and the artist's materials stay.
 
     Args:
         head: The object.
         points: `(468, 3)`, m, object space.
+        is_textured: Whether the head wears an atlas, or plain colours.
     """
     old: Any = head.data
     triangles = topology.face_triangles()
     mesh = bpy.data.meshes.new(head.name)
     mesh.from_pydata(points.tolist(), [], triangles.tolist())
-    parts = _parts(triangles)
-    for material in _materials(old):
-        mesh.materials.append(material)
-    mesh.polygons.foreach_set("material_index", parts)
+    _take_materials(mesh, old, is_textured, f"{head.name} atlas")
     mesh.polygons.foreach_set("use_smooth", np.ones(len(triangles), bool))
     mesh.update(calc_edges=True)
     mesh.edges.foreach_set("use_edge_sharp", _rims(mesh))
+    worn = list(old.materials)
     head.data = mesh
     if old.users == 0:
         bpy.data.meshes.remove(old)
+    remove_unused(worn)
     mesh.name = head.name
 
 
@@ -97,8 +102,22 @@ def to_world(thing: bpy.types.Object, points: NDArray[np.float32]) -> NDArray[np
     return points @ world[:3, :3].T + world[:3, 3]
 
 
+def _take_materials(mesh: bpy.types.Mesh, old: bpy.types.Mesh, is_textured: bool, name: str) -> None:
+    """Give a head's new surface its materials: those of the old one if the artist chose any of them."""
+    numbers = np.zeros(len(mesh.polygons), np.int32)
+    slots = kept_slots(list(old.materials), is_textured, name) if len(old.polygons) == len(numbers) else []
+    if slots:
+        old.polygons.foreach_get("material_index", numbers)
+    else:
+        slots = fresh_slots(list(old.materials), is_textured, name)
+        numbers = numbers if is_textured else _parts(topology.face_triangles())
+    for material in slots:
+        mesh.materials.append(material)
+    mesh.polygons.foreach_set("material_index", numbers)
+
+
 def _parts(triangles: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return for each triangle the number of its part in `_COLOURS`."""
+    """Return for each triangle the number of its part in `materials.PARTS`."""
     skin, mouth = len(topology.skin_triangles()), len(topology.mouth_triangles())
     parts = np.zeros(len(triangles), np.int32)
     parts[np.isin(triangles, topology.LIPS).all(axis=1)] = 1
@@ -120,27 +139,3 @@ def _edge_numbers(triangles: NDArray[np.int32]) -> NDArray[np.int32]:
     """Return one number for each pair of points that an edge joins, `(3 * M,)`."""
     pairs = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     return np.sort(pairs) @ (topology.POINT_COUNT, 1)
-
-
-def _materials(old: bpy.types.Mesh) -> list[bpy.types.Material]:
-    """Return the materials that the head had, or one for each part of `_COLOURS`."""
-    kept = [material for material in old.materials if material is not None]
-    return kept if len(kept) == len(_COLOURS) else [_material(part) for part in _COLOURS]
-
-
-def _material(part: str) -> bpy.types.Material:
-    existing = (material for material in bpy.data.materials if is_ours(material, part))
-    return next(existing, None) or _new_material(part)
-
-
-def _new_material(part: str) -> bpy.types.Material:
-    material = bpy.data.materials.new(f"LipSync {part}")
-    claim(material, part)
-    material.diffuse_color = _COLOURS[part]
-    material.roughness = _ROUGHNESS[part]
-    if bpy.app.version < (5, 0):
-        material.use_nodes = True
-    shader: Any = material.node_tree.nodes["Principled BSDF"]
-    shader.inputs["Base Color"].default_value = _COLOURS[part]
-    shader.inputs["Roughness"].default_value = _ROUGHNESS[part]
-    return material

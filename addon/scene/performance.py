@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...lipsync_core.animation import FaceAnimation
-from . import characters, meshes, sequencer, shape_keys, timeline
+from ...lipsync_core.texture.images import AtlasImages
+from . import characters, meshes, sequencer, shape_keys, textures, timeline
 from .characters import SpeakingMesh
 from .sounds import Speech
 
@@ -48,6 +49,7 @@ def write_performance(
     *,
     face_unit: float | None,
     mouths: list[SpeakingMesh],
+    atlas: AtlasImages | None = None,
 ) -> Outcome:
     """Write an animation into the context's scene, in place of what we wrote there before.
 
@@ -57,15 +59,17 @@ def write_performance(
         animation: What the face does.
         face_unit: Size of the talking head: length of one face unit, m. None for no head.
         mouths: The character's meshes to animate.
+        atlas: What the head wears; None for plain colours.
     """
     scene = context.scene
     last = speech.first_frame + animation.frame_count - 1
     name = f"LipSync {speech.name}"
-    head = "" if face_unit is None else _write_head(scene, speech, animation, face_unit, mouths)
+    head = "" if face_unit is None else _write_head(scene, speech, animation, face_unit, mouths, atlas)
     moved = [characters.write_speech(mouth, animation, name, speech.first_frame) for mouth in mouths]
     notes = _show_sound(scene, speech, last)
     notes += [f"The Action {action!r} plays on from an NLA track." for action in moved if action]
     notes += _still_mouths(context, animation, mouths, speech.first_frame)
+    notes += [f"{atlas.runtime} painted its texture."] if head and atlas and atlas.runtime else []
     return Outcome(head, tuple(mouth.owner.name for mouth in mouths), speech.first_frame, last, tuple(notes))
 
 
@@ -101,6 +105,7 @@ def _write_head(
     animation: FaceAnimation,
     face_unit: float,
     mouths: list[SpeakingMesh],
+    atlas: AtlasImages | None,
 ) -> str:
     speaker = animation.description.speaker
     head = meshes.find_head(scene, speaker)
@@ -110,10 +115,16 @@ def _write_head(
             _step_beside(head, mouths, face_unit)
     else:
         shape_keys.remove_head_keys(head)
-    meshes.replace_head_mesh(head, meshes.face_to_object_space(animation.base, face_unit))
+    worn = textures.atlas_images(head)
+    meshes.replace_head_mesh(head, meshes.face_to_object_space(animation.base, face_unit), atlas is not None)
     shape_keys.write_head_keys(
         head, animation, face_unit=face_unit, action=f"LipSync {speech.name}", first_frame=speech.first_frame
     )
+    if atlas is None:
+        textures.take_atlas_off(head, worn)
+    else:
+        moving = textures.moving_triangles(atlas.layout, animation.vertices())
+        textures.wear_atlas(head, atlas, moving, face_unit=face_unit, first_frame=speech.first_frame)
     return str(head.name)
 
 

@@ -23,6 +23,7 @@ _FIRST_MOUTH = len(skin_triangles())
 _LAST_MOUTH = _FIRST_MOUTH + len(mouth_triangles())
 _OPEN_SHARE = (0.9, 0.97)  # of all frames, by lip gap: those whose mean is the pose of the sheet
 _SEEN_SHARE = 0.002  # of all frames in which a pixel must show the inside of the mouth to count as such
+_FINENESS = 3  # samples per pixel and axis at the edge of the lips
 _NEIGHBOURS = ((0, 1), (0, -1), (1, 0), (-1, 0))
 
 
@@ -93,8 +94,9 @@ class SheetLayout:
         surface = rasterise(points, face_triangles(), CROP_SIZE, CROP_SIZE)
         skin, inside = self.pictures(values)
         crops = sample(skin, surface.carry(self.points))
-        mouth = mouth_mask(surface)
-        crops[mouth] = inside[mouth]
+        share = _mouth_share(points)
+        seen = share > 0
+        crops[seen] += share[seen][:, None] * (inside[seen] - crops[seen])
         return crops, surface.covered
 
     def pictures(self, values: FloatArray) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -152,6 +154,14 @@ def sheet_layout(vertices: FloatArray, layout: AtlasLayout) -> SheetLayout:
 def mouth_mask(surface: SurfaceMap) -> NDArray[np.bool_]:
     """Return where the triangles between the inner lips lie, `(T, H, W)`."""
     return (surface.covering >= _FIRST_MOUTH) & (surface.covering < _LAST_MOUTH)
+
+
+def _mouth_share(points: FloatArray) -> NDArray[np.float32]:
+    """Return how much of each pixel of a crop shows the inside of the mouth, `(T, 128, 128)`: soft at the lips."""
+    fine = CROP_SIZE * _FINENESS
+    surface = rasterise(points * _FINENESS, mouth_triangles(), fine, fine, fronts_only=True)
+    covered = surface.covered.reshape(len(points), CROP_SIZE, _FINENESS, CROP_SIZE, _FINENESS)
+    return covered.mean(axis=(2, 4), dtype=np.float32)
 
 
 def nearest_pixel(mask: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -71,7 +71,9 @@ class SurfaceMap:
         return [(a, b, c) for a, b, c in zip(*(part.astype(np.float32) for part in planes), strict=True)]
 
 
-def rasterise(points: FloatArray, triangles: IntArray, height: int, width: int) -> SurfaceMap:
+def rasterise(
+    points: FloatArray, triangles: IntArray, height: int, width: int, *, fronts_only: bool = False
+) -> SurfaceMap:
     """Find the triangle that covers each pixel.
 
     Triangles that are turned over, as those of pressed lips are, give way to those that are not.
@@ -81,6 +83,7 @@ def rasterise(points: FloatArray, triangles: IntArray, height: int, width: int) 
         triangles: `(M, 3)`, counter-clockwise seen from outside (so clockwise where y points down).
         height: Of the pictures, px.
         width: Of the pictures, px.
+        fronts_only: Leave out what is turned over.
     """
     points = np.asarray(points, np.float32)
     frames = len(points)
@@ -90,7 +93,7 @@ def rasterise(points: FloatArray, triangles: IntArray, height: int, width: int) 
     pixel = (number // len(triangles) * height + y) * width + x
     covering = np.full(frames * height * width, OUTSIDE, np.int32)
     triangle = (number % len(triangles)).astype(np.int32)
-    for drawn in (inside & ~upright, inside & upright):
+    for drawn in (inside & ~upright & (not fronts_only), inside & upright):
         covering[pixel[drawn]] = triangle[drawn]
     return SurfaceMap(covering.reshape(frames, height, width), points, triangles)
 
