@@ -34,10 +34,11 @@ def test_the_worker_makes_the_same_animation(part: Part, model_path: Path, sound
 
     job = generation.start_job(order, speech, 25.0)
     wait_for(job)
-    animation = generation.finished_animation(job)
+    animation, atlas = generation.finished_animation(job)
     job.close()
 
     here = synthesize(read_model(model_path), speech.waveform, 25.0)
+    assert atlas is None
     assert job.progress > 0.9
     assert not job.scratch.exists()
     np.testing.assert_allclose(animation.codes, here.codes, atol=1e-6)
