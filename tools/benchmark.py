@@ -1,4 +1,4 @@
-"""Print how fast a model speaks in this Blender, how fast keyframes are written, and how exact the mesh is.
+"""Print how fast a model speaks and paints in this Blender, how fast keyframes are written, how exact the mesh is.
 
 blender -b --factory-startup --python tools/benchmark.py -- MODEL.lipsync3d SPEECH.wav
 python tools/benchmark.py MODEL.lipsync3d SPEECH.wav        (with the `bpy` module)
@@ -7,7 +7,9 @@ python tools/benchmark.py MODEL.lipsync3d SPEECH.wav        (with the `bpy` modu
 from __future__ import annotations
 
 import importlib
+import os
 import runpy
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ def main() -> None:
     print(f"Blender {bpy.app.version_string}, NumPy {np.__version__}")
     model = part("lipsync_core.model.model_file").read_model(model_path)
     animation = time_prediction(model)
+    if model.texture is not None:
+        time_painting(model, animation)
     time_keyframes(animation)
     compare_mesh(model, model_path, sound)
 
@@ -45,6 +49,25 @@ def time_prediction(model: Any) -> Any:
         taken = time.perf_counter() - started
         print(f"{SECONDS} s predicted in {taken:.2f} s: {SECONDS / taken:.0f} times real time")
     return animation
+
+
+def time_painting(model: Any, animation: Any) -> None:
+    """Paint the texture of a minute as a sheet, with every runtime that is here."""
+    images = part("lipsync_core.texture.images")
+    chosen = part("lipsync_core.model.runtimes").RUNTIME_VARIABLE
+    for setting in ("numpy", "onnx"):
+        os.environ[chosen] = setting
+        started = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                painted = images.paint_atlas(model, animation, "sheet", Path(folder))
+            except part("lipsync_core.errors").LipSyncError as fault:
+                print(f"not painted with {setting}: {fault}")
+                continue
+        taken = time.perf_counter() - started
+        frames = animation.frame_count
+        print(f"{frames} frames of texture painted by {painted.runtime}, and written: {frames / taken:.0f} a second")
+    del os.environ[chosen]
 
 
 def time_keyframes(animation: Any) -> None:

@@ -155,14 +155,14 @@ def show_texture(demo: Demo, clip: Clip, unseen: Clip, model: SpeechModel) -> No
     moments = telling_moments(lip_gap(animation.vertices()))
     with demo.step("pictures of the texture") as progress:
         truth = read_truth(truth_path(demo.path("footage.mp4")))
-        save_picture(demo.path("light.png"), light_picture(demo.path("footage.mp4"), clip, truth))
-        save_picture(demo.path("lips.png"), lips_picture(model, animation, unseen.takes[0], moments))
+        save_picture(demo.path("light.jpg"), light_picture(demo.path("footage.mp4"), clip, truth))
+        save_picture(demo.path("lips.jpg"), lips_picture(model, animation, unseen.takes[0], moments))
         moment = int(lip_gap(animation.vertices()).argmax())
         views, frame = demo.path("view"), moment + 1  # Blender's first frame is 1
         _blender(progress, "head_views.py", demo.path("talking_head.blend"), frame, views)
         sides = [demo.path(f"view_{side}.png") for side in ("right", "front", "left")]
         source = next(islice(read_frames(demo.path("unseen.mp4")), moment, None)).image
-        save_picture(demo.path("views.png"), views_picture(source, sides))
+        save_picture(demo.path("views.jpg"), views_picture(source, sides))
 
 
 def _blender(progress: Progress, script: str, *arguments: object) -> None:

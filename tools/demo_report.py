@@ -31,9 +31,9 @@ _MOVIES = (
     ("character.mp4", "Another head in Blender, driven by the predicted blendshapes"),
 )
 _PICTURES = (
-    ("views.png", "A frame of the film, and the textured head from three sides"),
-    ("lips.png", "Lips of the unseen sentence: filmed above, painted from the sound below"),
-    ("light.png", "Two frames lit from either side: as filmed, in the reference's light, and the reference"),
+    ("views.jpg", "A frame of the film, and the textured head from three sides"),
+    ("lips.jpg", "Lips of the unseen sentence: filmed above, painted from the sound below"),
+    ("light.jpg", "Two frames lit from either side: as filmed, in the reference's light, and the reference"),
 )
 
 

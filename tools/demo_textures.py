@@ -62,7 +62,7 @@ def views_picture(source: Picture, views: Sequence[Path]) -> Picture:
 
 def save_picture(path: Path, picture: Picture) -> None:
     """Write a picture in the format of its name."""
-    Image.fromarray(picture).save(path)
+    Image.fromarray(picture).save(path, quality=90)
 
 
 def beside(pictures: Sequence[Picture]) -> Picture:

@@ -96,7 +96,7 @@ class AtlasImages:
             first = path.parent / values.pop("first")
             values["rest"] = tuple((float(x), float(y)) for x, y in values["rest"])
             return cls(first=first, layout=AtlasLayout(cylinder, **layout), **values)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, FormatError) as fault:
             raise FormatError(f"{path} does not tell where an atlas's pictures are; generate them again.") from fault
 
 
