@@ -82,7 +82,8 @@ def _card_rows(card: LipSyncModelCard) -> list[tuple[str, str]]:
 def _draw_model(layout: bpy.types.UILayout, settings: LipSyncSettings) -> None:
     layout.operator(LIPSYNC_OT_import_model.bl_idname, icon="IMPORT")
     if settings.model_path:
-        name = PureWindowsPath(settings.model_path).name  # splits at both kinds of slashes
+        # Blender's // stands for the .blend file's folder; a Windows path is split at both kinds of slashes.
+        name = PureWindowsPath(settings.model_path.removeprefix("//")).name
         layout.label(text=f"{settings.model_card.speaker}  ({name})", icon="USER")
 
 
