@@ -24,7 +24,7 @@ from .image_quality import blur_detection
 
 Array = NDArray[np.float32]
 
-_ENOUGH = 0.85  # of the real crops' sharpness
+_ENOUGH = 0.83  # of the real crops' sharpness
 _WARP_BLUR = 0.7  # px, deviation of the blur that a warp adds
 _UNBLUR = 0.7  # strength of the sharpening that undoes it
 _FINE = 1.0  # px: what a blur of this deviation takes away is detail
