@@ -123,8 +123,7 @@ def _write_head(
     if atlas is None:
         textures.take_atlas_off(head, worn)
     else:
-        moving = textures.moving_triangles(atlas.layout, animation.vertices())
-        textures.wear_atlas(head, atlas, moving, face_unit=face_unit, first_frame=speech.first_frame)
+        textures.wear_atlas(head, atlas, face_unit=face_unit, first_frame=speech.first_frame)
     return str(head.name)
 
 

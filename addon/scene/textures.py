@@ -5,20 +5,18 @@ from typing import Any
 
 import bpy
 import numpy as np
-from numpy.typing import NDArray
 
-from ...lipsync_core.arrays import FloatArray
 from ...lipsync_core.errors import LipSyncError
 from ...lipsync_core.face.topology import face_triangles
 from ...lipsync_core.texture.images import AtlasImages, move_sequence, remove_sequence
-from ...lipsync_core.texture.layout import CROP_SIZE, AtlasLayout
+from ...lipsync_core.texture.layout import CROP_SIZE
 from .materials import ATLAS_ROLE, image_nodes
 from .ownership import claim, is_ours
 from .texture_nodes import MOVING_TRIANGLES, REST_POINTS, UV_MAP, make_atlas_group
 
 IMAGE_ROLE = "atlas image"
 GROUP_ROLE = "atlas coordinates"
-_BORDER = 0.5  # px of the lip crop that its triangles stay away from
+_BORDER = 0.5  # px of the lip crop that its triangles keep away from on the neutral face
 
 
 def textures_folder() -> Path:
@@ -46,19 +44,16 @@ def settle_pictures(atlas: AtlasImages, folder: Path, head_name: str) -> AtlasIm
     return move_sequence(atlas, folder, bpy.path.clean_name(head_name))
 
 
-def wear_atlas(
-    head: bpy.types.Object, atlas: AtlasImages, moving: NDArray[np.bool_], *, face_unit: float, first_frame: int
-) -> None:
+def wear_atlas(head: bpy.types.Object, atlas: AtlasImages, *, face_unit: float, first_frame: int) -> None:
     """Let a head show an atlas, in place of the one that it wore before.
 
     Args:
         head: With a fresh mesh of `face_triangles`.
         atlas: Its pictures; a sheet is copied into the .blend file.
-        moving: `(898,)`, the triangles of the lip crop: `moving_triangles`.
         face_unit: Length of one face unit, m.
         first_frame: The scene's frame of the atlas's first one.
     """
-    _add_attributes(head.data, moving, atlas)
+    _add_attributes(head.data, atlas)
     earlier = atlas_images(head)
     name = f"{head.name} atlas"
     image = _sheet_image(name, atlas) if atlas.kind == "sheet" else _sequence_image(name, atlas)
@@ -67,6 +62,7 @@ def wear_atlas(
         _show(material, image, atlas.frame_count, first_frame)
     for old in earlier:
         _replace_image(old, image)
+    _remove_unseen(image)
     image.name = name
     _lay(head, make_atlas_group(name, atlas, face_unit, first_frame), name)
 
@@ -94,17 +90,15 @@ def atlas_images(head: bpy.types.Object) -> list[bpy.types.Image]:
     return [image for image in dict.fromkeys(images) if is_ours(image, IMAGE_ROLE)]
 
 
-def moving_triangles(layout: AtlasLayout, vertices: FloatArray) -> NDArray[np.bool_]:
-    """Tell which of the 898 triangles lie in the lip crop in all of `(T, 468, 3)` faces."""
-    points = layout.crop_points(vertices)
-    inside = ((points >= _BORDER) & (points <= CROP_SIZE - _BORDER)).all(axis=(0, 2))
-    return np.asarray(inside[face_triangles()].all(axis=1))
-
-
-def _add_attributes(mesh: Any, moving: NDArray[np.bool_], atlas: AtlasImages) -> None:
-    rest = np.array([(x, y, 0.0) for x, y in atlas.rest], np.float32)
-    mesh.attributes.new(REST_POINTS, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", rest.ravel())
+def _add_attributes(mesh: Any, atlas: AtlasImages) -> None:
+    """Tell a mesh where its points rest in the atlas, and which of its triangles lie wholly in the lip crop there."""
+    rest = np.array(atlas.rest, np.float32)
+    in_crop = rest - (atlas.layout.left, atlas.layout.top)
+    inside = ((in_crop >= _BORDER) & (in_crop <= CROP_SIZE - _BORDER)).all(axis=1)
+    moving = inside[face_triangles()].all(axis=1)
     mesh.attributes.new(MOVING_TRIANGLES, "BOOLEAN", "FACE").data.foreach_set("value", moving)
+    points = np.pad(rest, ((0, 0), (0, 1)))
+    mesh.attributes.new(REST_POINTS, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", points.ravel())
     layer = mesh.uv_layers.new(name=UV_MAP)
     layer.active = layer.active_render = True
 
@@ -142,9 +136,17 @@ def _show(material: bpy.types.Material | None, image: bpy.types.Image, frame_cou
     for node in image_nodes(material):
         if is_ours(node.image, IMAGE_ROLE) or (node.image is None and is_ours(material, ATLAS_ROLE)):
             node.image = image
-            user = node.image_user
-            user.frame_start, user.frame_duration, user.frame_offset = first_frame, frame_count, 0
-            user.use_auto_refresh, user.use_cyclic = True, False
+            _set_time(node.image_user, frame_count, first_frame)
+
+
+def _set_time(user: bpy.types.ImageUser, frame_count: int, first_frame: int) -> None:
+    """Let frames before the first show the first picture, and those after the last the last."""
+    # Before its start Blender looks for the picture before the first: so the second frame is called the start.
+    user.frame_start = first_frame + 1
+    user.frame_offset = min(1, frame_count - 1)
+    user.frame_duration = max(1, frame_count - 1)
+    user.use_cyclic = frame_count == 1
+    user.use_auto_refresh = True
 
 
 def _replace_image(old: bpy.types.Image, new: bpy.types.Image) -> None:
@@ -156,6 +158,13 @@ def _replace_image(old: bpy.types.Image, new: bpy.types.Image) -> None:
             remove_sequence(first)
     old.user_remap(new)
     bpy.data.images.remove(old)
+
+
+def _remove_unseen(kept: bpy.types.Image) -> None:
+    """Remove our images that nothing shows, as when the artist's material took the place of ours, but for one."""
+    for image in list(bpy.data.images):
+        if is_ours(image, IMAGE_ROLE) and image.users == 0 and image != kept:
+            bpy.data.images.remove(image)
 
 
 def _lay(head: bpy.types.Object, group: bpy.types.NodeTree, name: str) -> None:

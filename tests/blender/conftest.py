@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from lipsync_core.audio.waveform import write_wav
+from lipsync_core.model.model_file import write_model
 from tests.conftest import REPOSITORY, babble
+from tests.core.test_texture_model import textured_model
 
 try:
     import bpy
@@ -72,6 +74,24 @@ def sound_path(tmp_path: Path) -> Path:
 def ready(model_path: Path, sound_path: Path) -> object:
     """The panel's settings with a model imported and a sound file chosen."""
     bpy.ops.lipsync3d.import_model(filepath=str(model_path))
+    settings = bpy.context.scene.lipsync3d
+    settings.sound_path = str(sound_path)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def textured_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A speaker who has a texture, too; not to be changed."""
+    path = tmp_path_factory.mktemp("models") / "nobody.lipsync3d"
+    write_model(path, textured_model(memory_size=0))
+    return path
+
+
+@pytest.fixture
+def dressed(textured_file: Path, sound_path: Path) -> object:
+    """The panel's settings with a speaker imported who has a texture, and a sound of half a second chosen."""
+    write_wav(sound_path, babble(0.5))
+    bpy.ops.lipsync3d.import_model(filepath=str(textured_file))
     settings = bpy.context.scene.lipsync3d
     settings.sound_path = str(sound_path)
     return settings

@@ -823,7 +823,9 @@ def test_a_trained_texture_is_nearer_than_the_mean_sheet(run_folder: Path, foota
     unmoved = replace(painter, components=np.zeros_like(painter.components))
     mean = replace(model, texture=replace(model.texture, painter=unmoved))
 
-    assert crop_error(model, footage.takes[0]) < 0.7 * crop_error(mean, footage.takes[0])  # soft edges differ from drawn ones
+    assert crop_error(model, footage.takes[0]) < 0.7 * crop_error(
+        mean, footage.takes[0]
+    )  # soft edges differ from drawn ones
 
 
 def test_a_run_says_how_near_its_texture_is(run_folder: Path) -> None:
