@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ...lipsync_core.archive import replacing
 from ...lipsync_core.errors import LipSyncError, VideoError
 from ...lipsync_core.progress import Progress
+from .texture_nodes import UV_MAP
 
 ENGINES = ("workbench", "cycles", "eevee")
 _FOCAL_LENGTH = 85.0  # mm: a portrait lens
@@ -118,9 +119,16 @@ def _choose_engine(scene: bpy.types.Scene, engine: str) -> None:
         render.engine = identifiers[engine]
     except TypeError as fault:
         raise LipSyncError(f"This Blender has no {engine}; choose another --engine.") from fault
-    scene.display.shading.light = "STUDIO"
     shading: Any = scene.display.shading
+    shading.light = workbench_light(scene)
     shading.color_type = _workbench_colours(scene)
+
+
+def workbench_light(scene: bpy.types.Scene) -> str:
+    """Tell how Workbench lights meshes: not at all if they all wear atlases, whose pictures have light in them."""
+    meshes: list[Any] = [thing.data for thing in scene.objects if thing.type == "MESH" and not thing.hide_render]
+    filmed = bool(meshes) and all(UV_MAP in mesh.uv_layers for mesh in meshes)
+    return "FLAT" if filmed else "STUDIO"
 
 
 def _workbench_colours(scene: bpy.types.Scene) -> str:

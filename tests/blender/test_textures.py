@@ -599,3 +599,14 @@ def test_without_a_head_nothing_is_painted(part: Part, textured_file: Path, soun
     order = part("addon.generation").Order(textured_file, sound_path, character="Hero", texture="sequence")
 
     assert order.pictures is None
+
+
+def test_workbench_adds_no_light_to_filmed_faces_alone(dressed: Any, part: Part, tmp_path: Path) -> None:
+    light = part("addon.scene.rendering").workbench_light
+    scene = bpy.context.scene
+    speak(dressed, "sheet", tmp_path)
+
+    alone = light(scene)
+    scene.collection.objects.link(bpy.data.objects.new("Cube", bpy.data.meshes.new("Cube")))
+
+    assert (alone, light(scene)) == ("FLAT", "STUDIO")
