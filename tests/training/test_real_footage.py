@@ -17,6 +17,7 @@ from lipsync_core.face.basis import arkit_basis
 from lipsync_core.face.mouth import lip_gap, mouth_width
 from lipsync_core.face.solver import fit_blendshapes
 from lipsync_core.face.topology import RIGID_POINTS
+from lipsync_core.texture.sheet import sheet_layout
 from training.preparation import PreparationOptions, prepare_clip
 
 
@@ -64,6 +65,29 @@ def test_the_other_tracker_sees_the_same_mouth(footage: Path, grid: list[Path]) 
 
     gaps = [lip_gap(track.points) for track in tracks]
     assert np.corrcoef(*gaps)[0, 1] > 0.9
+
+
+def test_a_real_lip_crop_comes_back_from_its_sheet(clip: Clip) -> None:
+    crops, points = clip.takes[0].crops, clip.reference.layout.crop_points(clip.takes[0].vertices)
+    sheet = sheet_layout(np.concatenate([take.vertices for take in clip.takes]), clip.reference.layout)
+
+    values, _ = sheet.lift(crops, points)
+    laid, face = sheet.lay(values, points)
+
+    noise = np.square(laid * 255 - crops)[face].mean()
+    assert 10 * np.log10(255**2 / noise) > 32  # dB
+
+
+def test_normalised_sentences_of_one_speaker_are_lit_alike(grid: list[Path], clip: Clip) -> None:
+    filmed = prepare_clip(grid, FaceMeshTracker(), PreparationOptions(normalise_light=False))
+
+    cheek = np.s_[:, 20:40, 10:30]  # of the lip crop
+    spread = [
+        np.std([take.crops[cheek].mean(axis=(0, 1, 2)) for take in footage.takes], axis=0).mean()
+        for footage in (clip, filmed)
+    ]
+
+    assert spread[0] < 0.7 * spread[1]
 
 
 def test_a_landmarker_file_must_exist(tmp_path: Path) -> None:
