@@ -6,14 +6,16 @@ this package, always imported relatively.
 
 import bpy
 
-from . import commands, panels, preferences, properties
+from . import character_panels, character_settings, commands, panels, preferences, properties
 from .operators import CLASSES as OPERATORS
 
 CLASSES: tuple[type, ...] = (
     preferences.LipSyncPreferences,
     *properties.CLASSES,
+    *character_settings.CLASSES,
     *OPERATORS,
     *panels.CLASSES,
+    *character_panels.CLASSES,
 )
 _command_handles: list[object] = []
 
@@ -23,6 +25,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     properties.attach()
+    character_settings.attach()
     _command_handles.append(bpy.utils.register_cli_command(commands.COMMAND, commands.run))
 
 
@@ -30,6 +33,7 @@ def unregister() -> None:
     """Undo `register`, in reverse."""
     while _command_handles:
         bpy.utils.unregister_cli_command(_command_handles.pop())
+    character_settings.detach()
     properties.detach()
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)

@@ -1,7 +1,7 @@
 """From what the user ordered to what is written: the road that the panel and the command line share."""
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -15,10 +15,12 @@ from ..lipsync_core.model.model_file import SpeechModel, read_model
 from ..lipsync_core.progress import Progress, ignore_progress
 from ..lipsync_core.texture.images import AtlasImages, Kind
 from ..lipsync_core.worker import ATLAS_CARD, WorkerRequest, perform
+from .character_settings import remember
 from .jobs import BackgroundJob
 from .scene import meshes, performance, textures, timeline
-from .scene.characters import SpeakingMesh, find_character, speaking_meshes
+from .scene.casting import Cast, cast_character, find_character, make_cast_editable
 from .scene.performance import Outcome
+from .scene.plan import CharacterPlan
 from .scene.sounds import Speech, speech_from_file, speech_from_strip
 
 EXTENSION_FOLDER = Path(__file__).parents[1]
@@ -35,7 +37,8 @@ class Order:
         sound: The sound file; None if a strip speaks.
         strip: Name of the sound strip that speaks; "" if a file does.
         face_unit: Size of the talking head: length of one face unit, m. None for no head.
-        character: Name of the object whose shape keys are keyed; "" for none.
+        character: Name of the object whose shape keys and bones are keyed; "" for none.
+        plan: How the character is keyed.
         texture: How the talking head wears its texture, if the model has one: as files, or packed into the .blend.
         texture_folder: Where the files go; None for a folder beside the open .blend file.
     """
@@ -45,6 +48,7 @@ class Order:
     strip: str = ""
     face_unit: float | None = None
     character: str = ""
+    plan: CharacterPlan = field(default_factory=CharacterPlan)
     texture: Texture = "none"
     texture_folder: Path | None = None
 
@@ -77,7 +81,7 @@ def check(context: bpy.types.Context, order: Order) -> SpeechModel:
     if order.face_unit is None and not order.character:
         raise LipSyncError("There is nothing to animate; choose the talking head, a character, or both.")
     model = read_model(order.model)
-    _mouths(context, order, model.blendshape_names)
+    _cast(context, order, model.blendshape_names)
     if order.pictures == "sequence" and model.texture is not None:
         _texture_folder(order)
     return model
@@ -133,26 +137,33 @@ def write(
         CharacterError: If the character is not there any more.
         LipSyncError: If the pictures cannot go where they should.
     """
-    mouths = _mouths(context, order, animation.blendshape_names)
+    if order.character:
+        order = replace(
+            order, character=make_cast_editable(context, find_character(context.scene, order.character)).name
+        )
+    cast = _cast(context, order, animation.blendshape_names)
     if atlas is not None and atlas.kind == "sequence":
         name = meshes.head_name(context.scene, animation.description.speaker)
         atlas = textures.settle_pictures(atlas, _texture_folder(order), name)
-    return performance.write_performance(
-        context, speech, animation, face_unit=order.face_unit, mouths=mouths, atlas=atlas
+    outcome = performance.write_performance(
+        context, speech, animation, face_unit=order.face_unit, cast=cast, plan=order.plan, atlas=atlas
     )
+    if cast is not None:
+        remember(context.scene, context.scene.objects[order.character], order.plan, animation, speech)
+    return outcome
 
 
 def faces(context: bpy.types.Context, order: Order, outcome: Outcome) -> NDArray[np.float32]:
     """Return points around the faces that an order made speak, `(N, 3)`, m, world space."""
     names = read_model(order.model).blendshape_names
-    return performance.speaking_faces(context, outcome, _mouths(context, order, names))
+    return performance.speaking_faces(context, outcome, _cast(context, order, names))
 
 
 def _texture_folder(order: Order) -> Path:
     return order.texture_folder or textures.textures_folder()
 
 
-def _mouths(context: bpy.types.Context, order: Order, blendshape_names: tuple[str, ...]) -> list[SpeakingMesh]:
+def _cast(context: bpy.types.Context, order: Order, blendshape_names: tuple[str, ...]) -> Cast | None:
     if not order.character:
-        return []
-    return speaking_meshes(find_character(context.scene, order.character), blendshape_names)
+        return None
+    return cast_character(find_character(context.scene, order.character), order.plan, blendshape_names)

@@ -8,7 +8,8 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 
 from ..lipsync_core.model.model_file import SpeechModel
-from .scene import characters, sequencer
+from .scene import casting, sequencer
+from .scene.meshes import is_head
 
 PROPERTY = "lipsync3d"
 _FILE_OPTIONS = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5) else set()
@@ -21,7 +22,7 @@ TEXTURES: Mapping[str, Literal["none", "sequence", "sheet"]] = {
 
 
 def _is_character(settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
-    return candidate.type in characters.CHARACTER_TYPES
+    return candidate.type in casting.CHARACTER_TYPES
 
 
 def _strip_names(settings: bpy.types.PropertyGroup, context: bpy.types.Context, typed: str) -> list[str]:
@@ -89,7 +90,7 @@ class LipSyncSettings(bpy.types.PropertyGroup):
     )
     animate_character: BoolProperty(
         name="Character",
-        description="Key the shape keys of a character whose names match the model's",
+        description="Key the shape keys and the jaw of a character",
         default=False,
     )
     character: PointerProperty(
@@ -138,6 +139,16 @@ def settings_of(scene: bpy.types.Scene) -> LipSyncSettings:
     """Return what is chosen in a scene."""
     settings: LipSyncSettings = getattr(scene, PROPERTY)
     return settings
+
+
+def chosen_character(context: bpy.types.Context) -> bpy.types.Object | None:
+    """Return the character to animate: the chosen one, or the active object unless it is a talking head."""
+    settings = settings_of(context.scene)
+    if settings.character is not None:
+        chosen: bpy.types.Object = settings.character
+        return chosen
+    active = context.view_layer.objects.active
+    return None if is_head(active) else active
 
 
 def session_of(context: bpy.types.Context) -> LipSyncSession:

@@ -1,9 +1,10 @@
 """The buttons: each a short story of what the user wants."""
 
+from . import mapping
 from .cancel import LIPSYNC_OT_cancel
 from .generate import LIPSYNC_OT_generate
 from .import_model import LIPSYNC_OT_import_model
 
 __all__ = ["CLASSES", "LIPSYNC_OT_cancel", "LIPSYNC_OT_generate", "LIPSYNC_OT_import_model"]
 
-CLASSES: tuple[type, ...] = (LIPSYNC_OT_import_model, LIPSYNC_OT_generate, LIPSYNC_OT_cancel)
+CLASSES: tuple[type, ...] = (LIPSYNC_OT_import_model, LIPSYNC_OT_generate, LIPSYNC_OT_cancel, *mapping.CLASSES)

@@ -5,12 +5,12 @@ from pathlib import Path
 import bpy
 
 from .. import generation
+from ..character_settings import plan_of
 from ..generation import Order
 from ..jobs import BackgroundJob, ModalJobOperator
 from ..preferences import uses_worker
-from ..properties import TEXTURES, LipSyncSettings, session_of, settings_of
+from ..properties import TEXTURES, chosen_character, session_of, settings_of
 from ..reports import OperatorResult, explain, faults_reported, tell
-from ..scene.meshes import is_head
 from ..scene.sounds import Speech
 from ..scene.timeline import frame_rate
 
@@ -58,29 +58,22 @@ def ordered(context: bpy.types.Context) -> Order:
     """Return what is chosen in the panel, in plain values."""
     settings = settings_of(context.scene)
     is_file = settings.sound_source == "FILE"
-    character = chosen_character(context, settings) if settings.animate_character else None
+    character = chosen_character(context) if settings.animate_character else None
     return Order(
         model=Path(bpy.path.abspath(settings.model_path)),
         sound=Path(bpy.path.abspath(settings.sound_path)) if is_file else None,
         strip="" if is_file else settings.sound_strip,
         face_unit=settings.face_unit if settings.make_head else None,
         character=character.name if character else "",
+        plan=plan_of(context.scene, character),
         texture=TEXTURES[settings.texture],
     )
-
-
-def chosen_character(context: bpy.types.Context, settings: LipSyncSettings) -> bpy.types.Object | None:
-    """Return the character to animate: the chosen one, or the active object."""
-    if settings.character is not None:
-        return settings.character
-    active = context.view_layer.objects.active
-    return None if is_head(active) else active
 
 
 def missing_for_generation(context: bpy.types.Context) -> str:
     """Say what the user must do before anything can be generated; "" if nothing."""
     settings = settings_of(context.scene)
-    has_character = settings.animate_character and chosen_character(context, settings) is not None
+    has_character = settings.animate_character and chosen_character(context) is not None
     demands = (
         (not session_of(context).is_running, "Wait until the running work is done, or cancel it"),
         (context.mode in ("OBJECT", "POSE"), "Go to Object Mode first"),

@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from ...lipsync_core.animation import FaceAnimation
 from ...lipsync_core.texture.images import AtlasImages
-from . import characters, meshes, sequencer, shape_keys, textures, timeline
-from .characters import SpeakingMesh
+from . import acting, casting, meshes, sequencer, shape_keys, textures, timeline
+from .acting import Values
+from .casting import Cast
+from .plan import CharacterPlan
 from .sounds import Speech
 
 _DEAD = 0.05  # share of its largest weight by which a key may be off before we say that it does not move
@@ -48,7 +50,8 @@ def write_performance(
     animation: FaceAnimation,
     *,
     face_unit: float | None,
-    mouths: list[SpeakingMesh],
+    cast: Cast | None,
+    plan: CharacterPlan,
     atlas: AtlasImages | None = None,
 ) -> Outcome:
     """Write an animation into the context's scene, in place of what we wrote there before.
@@ -58,19 +61,48 @@ def write_performance(
         speech: What is said, and where it begins.
         animation: What the face does.
         face_unit: Size of the talking head: length of one face unit, m. None for no head.
-        mouths: The character's meshes to animate.
+        cast: The character to animate; None for none.
+        plan: How.
         atlas: What the head wears; None for plain colours.
     """
     scene = context.scene
     last = speech.first_frame + animation.frame_count - 1
-    name = f"LipSync {speech.name}"
-    head = "" if face_unit is None else _write_head(scene, speech, animation, face_unit, mouths, atlas)
-    moved = [characters.write_speech(mouth, animation, name, speech.first_frame) for mouth in mouths]
+    name = action_name(speech.name)
+    head = "" if face_unit is None else _write_head(scene, speech, animation, face_unit, cast, atlas)
     notes = _show_sound(scene, speech, last)
-    notes += [f"The Action {action!r} plays on from an NLA track." for action in moved if action]
-    notes += _still_mouths(context, animation, mouths, speech.first_frame)
+    if cast is not None:
+        notes += act(context, cast, animation, plan, name, speech.first_frame)
     notes += [f"{atlas.runtime} painted its texture."] if head and atlas and atlas.runtime else []
-    return Outcome(head, tuple(mouth.owner.name for mouth in mouths), speech.first_frame, last, tuple(notes))
+    return Outcome(head, cast.names if cast else (), speech.first_frame, last, tuple(notes))
+
+
+def action_name(speech: str) -> str:
+    """Return what the Action of a speech is called where the artist chose no name."""
+    return f"LipSync {speech}"
+
+
+def act(
+    context: bpy.types.Context, cast: Cast, animation: FaceAnimation, plan: CharacterPlan, action: str, first_frame: int
+) -> list[str]:
+    """Key a character, and see that it moves; return what the artist should know.
+
+    Raises:
+        CharacterError: If an Action cannot be written.
+    """
+    values, moved = acting.write_speech(cast, animation, plan, action, first_frame)
+    notes = [f"The Action {name!r} plays on from an NLA track." for name in moved]
+    notes += acting.write_life(cast, animation, plan, first_frame)
+    return notes + _still_mouths(context, cast, values, plan.largest_error, first_frame)
+
+
+def rewear(cast: Cast, animation: FaceAnimation, plan: CharacterPlan, action: str, first_frame: int) -> None:
+    """Key a character anew from the same prediction.
+
+    Raises:
+        CharacterError: If an Action cannot be written.
+    """
+    acting.write_speech(cast, animation, plan, action, first_frame)
+    acting.write_life(cast, animation, plan, first_frame)
 
 
 def _show_sound(scene: bpy.types.Scene, speech: Speech, last_frame: int) -> list[str]:
@@ -85,10 +117,10 @@ def _show_sound(scene: bpy.types.Scene, speech: Speech, last_frame: int) -> list
     return []
 
 
-def speaking_faces(context: bpy.types.Context, outcome: Outcome, mouths: list[SpeakingMesh]) -> NDArray[np.float32]:
+def speaking_faces(context: bpy.types.Context, outcome: Outcome, cast: Cast | None) -> NDArray[np.float32]:
     """Return points around the faces that speak, `(N, 3)`, m, world space: what a picture must show."""
     context.view_layer.update()  # a new head's place takes effect
-    faces = [_roomy(characters.moved_points(mouth)) for mouth in mouths]
+    faces = [_roomy(casting.moved_points(cast))] if cast else []
     if outcome.head:
         faces.append(meshes.world_points(context.scene.objects[outcome.head]))
     return np.concatenate(faces)
@@ -104,21 +136,21 @@ def _write_head(
     speech: Speech,
     animation: FaceAnimation,
     face_unit: float,
-    mouths: list[SpeakingMesh],
+    cast: Cast | None,
     atlas: AtlasImages | None,
 ) -> str:
     speaker = animation.description.speaker
     head = meshes.find_head(scene, speaker)
     if head is None:
         head = meshes.make_head(scene, speaker)
-        if mouths:
-            _step_beside(head, mouths, face_unit)
+        if cast is not None:
+            _step_beside(head, cast, face_unit)
     else:
         shape_keys.remove_head_keys(head)
     worn = textures.atlas_images(head)
     meshes.replace_head_mesh(head, meshes.face_to_object_space(animation.base, face_unit), atlas is not None)
     shape_keys.write_head_keys(
-        head, animation, face_unit=face_unit, action=f"LipSync {speech.name}", first_frame=speech.first_frame
+        head, animation, face_unit=face_unit, action=action_name(speech.name), first_frame=speech.first_frame
     )
     if atlas is None:
         textures.take_atlas_off(head, worn)
@@ -127,30 +159,29 @@ def _write_head(
     return str(head.name)
 
 
-def _step_beside(head: bpy.types.Object, mouths: list[SpeakingMesh], face_unit: float) -> None:
+def _step_beside(head: bpy.types.Object, cast: Cast, face_unit: float) -> None:
     """Put a new head to the left of the character's face, where both can be seen."""
-    points = np.concatenate([characters.moved_points(mouth) for mouth in mouths])
+    points = casting.moved_points(cast)
     low, high = points.min(axis=0), points.max(axis=0)
     middle = (low + high) / 2
     head.location = (high[0] + _ROOM_BESIDE * face_unit, middle[1], middle[2])
 
 
 def _still_mouths(
-    context: bpy.types.Context, animation: FaceAnimation, mouths: list[SpeakingMesh], first_frame: int
+    context: bpy.types.Context, cast: Cast, values: Values, largest_error: float, first_frame: int
 ) -> list[str]:
     """Read back what Blender makes of the keyframes; return a sentence for each mesh that does not move."""
-    if not mouths:
-        return []
     scene, shown = context.scene, context.scene.frame_current
     notes = []
-    for mouth in mouths:
-        weights = np.stack([characters.clamped_weights(mouth, key, animation) for key in mouth.blendshapes])
-        key, frame = np.unravel_index(np.abs(weights).argmax(), weights.shape)
+    for mesh in cast.meshes:
+        names = [name for name in mesh.targets if name in values]
+        if not names:
+            continue
+        wanted = np.stack([acting.clamped(mesh, name, values[name]) for name in names])
+        key, frame = np.unravel_index(np.abs(wanted).argmax(), wanted.shape)
         scene.frame_set(first_frame + int(frame))
-        name = list(mouth.blendshapes)[key]
-        value = shape_keys.evaluated_value(mouth.key, name, context.evaluated_depsgraph_get())
-        wanted = float(weights[key, frame])
-        if abs(value - wanted) > _DEAD * max(abs(wanted), _DEAD):
-            notes.append(f"The keyframes do not move {mouth.owner.name}: is its animation muted, or in the NLA?")
+        value = shape_keys.evaluated_value(mesh.key, names[key], context.evaluated_depsgraph_get())
+        if abs(value - wanted[key, frame]) > largest_error + _DEAD * max(abs(wanted[key, frame]), _DEAD):
+            notes.append(f"The keyframes do not move {mesh.owner.name}: is its animation muted, or in the NLA?")
     scene.frame_set(shown)
     return notes

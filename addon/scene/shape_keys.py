@@ -5,8 +5,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...lipsync_core.animation import FaceAnimation
-from .actions import make_room, write_action
+from .actions import SPEECH_ROLE, ActionWriter, Keys, make_room
 from .meshes import face_to_object_space
+from .plan import ActionChoice
 
 _SLIDER_RANGE = 2.0  # the keyframes stay within 1: there is room to exaggerate by hand
 _SMALLEST_PEAK = 1e-6  # of a number of the code that never moves
@@ -32,8 +33,9 @@ def write_head_keys(
     head.shape_key_add(name="Basis", from_mix=False)
     keys = [_add_key(head, number, shape, face_unit) for number, shape in enumerate(shapes, start=1)]
     values = animation.codes / peaks
-    curves = {value_path(key.name): values[:, number] for number, key in enumerate(keys)}
-    write_action(head.data.shape_keys, action, curves, first_frame)
+    frames = first_frame + np.arange(animation.frame_count, dtype=np.float64)
+    curves = {(value_path(key.name), 0): Keys(frames, values[:, number]) for number, key in enumerate(keys)}
+    ActionWriter(ActionChoice(), action, SPEECH_ROLE).write(head.data.shape_keys, curves)
 
 
 def remove_head_keys(head: bpy.types.Object) -> None:

@@ -62,7 +62,7 @@ def fit_blendshapes(vertices: FloatArray, basis: BlendshapeBasis, config: Solver
     unit = np.trace(curvature) / max(np.count_nonzero(np.diag(curvature)), 1)
     curvature += unit * (settings.symmetry * _asymmetry(basis.names) + _EASE * np.eye(len(basis.names)))
     pull -= unit * settings.sparsity
-    weights = _solve(curvature, pull, unit * settings.smoothness)
+    weights = minimise_in_box(curvature, pull, unit * settings.smoothness)
     weights[:, np.abs(basis.deltas).max((1, 2)) == 0] = 0  # shapes that this mesh cannot show
     return BlendshapeFit(weights.astype(np.float32), _lip_residual(vertices, basis, weights))
 
@@ -87,12 +87,27 @@ def _asymmetry(names: tuple[str, ...]) -> FloatArray:
     return form
 
 
-def _solve(curvature: FloatArray, pull: FloatArray, smoothness: float) -> FloatArray:
-    """Minimise over all frames at once, every weight between 0 and 1."""
+def minimise_in_box(
+    curvature: FloatArray, pull: FloatArray, smoothness: float, iterations: int = _ITERATIONS
+) -> FloatArray:
+    """Find the weights between 0 and 1 that a quadratic form likes best, for all frames at once.
+
+    Minimised is `w @ curvature @ w / 2 - pull @ w`, summed over the frames, plus half of `smoothness` times the squared
+    change from frame to frame.
+
+    Args:
+        curvature: `(B, B)`, positive definite.
+        pull: `(T, B)`.
+        smoothness: In the unit of the curvature.
+        iterations: Steps taken.
+
+    Returns:
+        `(T, B)` float64.
+    """
     step = 1 / (np.linalg.eigvalsh(curvature)[-1] + 4 * smoothness)
     weights = ahead = np.zeros_like(pull)
     momentum = 1.0
-    for _ in range(_ITERATIONS):
+    for _ in range(iterations):
         gradient = ahead @ curvature - pull + smoothness * _temporal_gradient(ahead)
         moved = np.clip(ahead - step * gradient, 0, 1)
         following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2

@@ -144,12 +144,21 @@ def evaluated_points(thing: object) -> np.ndarray:
     return points.reshape(-1, 3)
 
 
-def curve_values(owner: object) -> dict[str, np.ndarray]:
-    """The keyed values of a data-block's own Action by data path, through either Action API."""
+def curves_of(owner: object) -> list[object]:
+    """The F-curves of a data-block's own Action, through either Action API."""
     animation = owner.animation_data
     action = animation.action
     if hasattr(action, "layers"):
-        curves = action.layers[0].strips[0].channelbag(animation.action_slot).fcurves
-    else:
-        curves = action.fcurves
-    return {curve.data_path: np.array([point.co[1] for point in curve.keyframe_points]) for curve in curves}
+        return list(action.layers[0].strips[0].channelbag(animation.action_slot).fcurves)
+    return list(action.fcurves)
+
+
+def curve_values(owner: object) -> dict[str, np.ndarray]:
+    """What the F-curves of a data-block's own Action show on every frame from the first key to the last."""
+    return {curve.data_path: drawn(curve) for curve in curves_of(owner)}
+
+
+def drawn(curve: object) -> np.ndarray:
+    """What an F-curve shows on every frame from its first key to its last."""
+    first, last = (round(end) for end in curve.range())
+    return np.array([curve.evaluate(frame) for frame in range(first, last + 1)])
