@@ -223,9 +223,8 @@ def remember(
     scene: bpy.types.Scene, character: bpy.types.Object, plan: CharacterPlan, animation: FaceAnimation, speech: Speech
 ) -> None:
     """Keep what was predicted, so that sliders act on it later."""
-    entry = entry_of(scene, character)
-    if entry is None:
-        entry = set_up(scene, character)
+    entry = set_up(scene, character)
+    if entry.plan() != plan:
         adopt(entry, plan)
     entry.sound, entry.first_frame = speech.name, speech.first_frame
     entry.prediction = _packed(animation)

@@ -3,22 +3,27 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
 import bpy
 
+from ..lipsync_core.character.mapping import read_preset
 from ..lipsync_core.errors import ConfigError, LipSyncError
 from ..lipsync_core.model.model_file import SpeechModel, read_model
 from . import generation
+from .character_settings import plan_of
 from .generation import Order
 from .properties import DEFAULT_FACE_UNIT, TEXTURES
 from .scene import files, rendering, textures, timeline
+from .scene.plan import CharacterPlan
 
 COMMAND = "lipsync3d"
 FRESH_RESOLUTION = (720, 720)  # pixels, in a scene of our own making
 _BAR_WIDTH = 30  # characters
 _FAILED = 2  # exit code
+_LIFE_PARTS = ("blinks", "eyes", "head")
 
 _DESCRIPTION = """Make a face speak, without a window.
 
@@ -52,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--model", type=Path, required=True, metavar="M.lipsync3d", help="the speaker")
     add("--audio", type=Path, required=True, action="append", metavar="FILE", help="a sound; may be repeated")
     add("--scene", type=Path, metavar="SCENE.blend", help="open this file first")
-    add("--character", default="", metavar="OBJECT", help="key this object's matching shape keys too")
+    add("--character", default="", metavar="OBJECT", help="key this character's shape keys or jaw bone too")
+    _add_character_options(parser)
     add("--no-head", action="store_true", help="make no talking head")
     add(
         "--texture",
@@ -72,6 +78,47 @@ def _parser() -> argparse.ArgumentParser:
     add("--resolution", type=_resolution, metavar="WxH", help="size of the movie, pixels")
     add("--save", type=Path, metavar="OUT.blend", help="save the scene")
     return parser
+
+
+def _add_character_options(parser: argparse.ArgumentParser) -> None:
+    """Let the command line say what the panel's sliders say; without any, what the scene remembers counts."""
+    add = parser.add_argument
+    add("--mapping", type=Path, metavar="F.json", help="preset of what drives which of the character's shape keys")
+    add("--intensity", type=float, metavar="X", help="strength of the character's speech (1)")
+    add("--smoothing", type=float, metavar="MS", help="smoothing of the character's curves (0 ms)")
+    add("--delay", type=float, metavar="MS", help="how much later the character's face moves (0 ms)")
+    add("--largest-error", type=float, metavar="E", help="of the reduced keyframes; 0 keys every frame (0.01)")
+    add("--life", type=_life_parts, metavar="PARTS", help="blinks,eyes,head: signs of life in NLA tracks of their own")
+    add("--seed", type=int, metavar="N", help="of the signs of life (0)")
+
+
+def _life_parts(text: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    unknown = set(parts) - set(_LIFE_PARTS)
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(_LIFE_PARTS)}")
+    return parts
+
+
+def _plan(options: argparse.Namespace) -> CharacterPlan:
+    """Return what the scene remembers of the character, with what the command line says otherwise."""
+    scene = bpy.context.scene
+    plan = plan_of(scene, scene.objects.get(options.character))
+    shaping = {
+        name: getattr(options, name) * unit
+        for name, unit in (("intensity", 1.0), ("smoothing", 1e-3), ("delay", 1e-3))
+        if getattr(options, name) is not None
+    }
+    life = {} if options.life is None else {part: float(part in options.life) for part in _LIFE_PARTS}
+    if options.seed is not None:
+        life["seed"] = options.seed
+    return replace(
+        plan,
+        mapping=plan.mapping if options.mapping is None else read_preset(options.mapping),
+        shaping=replace(plan.shaping, **shaping),
+        life=replace(plan.life, **life),
+        largest_error=plan.largest_error if options.largest_error is None else options.largest_error,
+    )
 
 
 def _positive(text: str) -> float:
@@ -137,6 +184,7 @@ def _speak(options: argparse.Namespace, audio: Path) -> None:
         sound=audio.absolute(),
         face_unit=None if options.no_head else DEFAULT_FACE_UNIT,
         character=options.character,
+        plan=_plan(options),
         texture=TEXTURES[options.texture.upper()],
         texture_folder=_texture_folder(options, audio),
     )

@@ -113,8 +113,20 @@ def _animate(verb: _Verbs) -> None:
     parser = _add(verb, "animate", verbs.animate, "Make a model speak a sound file.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech: WAV, MP3, FLAC, OGG, M4A")
-    parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help=".csv (Live Link Face) or .npz")
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        type=Path,
+        metavar="OUT",
+        help=".csv (Live Link Face), .json (times and weights) or .npz",
+    )
     parser.add_argument("--fps", type=float, help="frames per second (the footage's own)")
+    parser.add_argument("--intensity", type=float, default=1.0, metavar="X", help="strength of the blendshapes")
+    parser.add_argument("--smoothing", type=float, default=0.0, metavar="MS", help="smoothing that keeps closures, ms")
+    parser.add_argument("--delay", type=float, default=0.0, metavar="MS", help="how much later the face moves, ms")
+    parser.add_argument("--life", nargs="+", choices=("blinks", "eyes"), default=(), help="signs of life to add")
+    parser.add_argument("--seed", type=int, default=0, help="of the signs of life")
 
 
 def _virtual_speaker(verb: _Verbs) -> None:

@@ -12,10 +12,14 @@ import numpy as np
 from lipsync_core.animation import write_animation
 from lipsync_core.archive import replacing
 from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
+from lipsync_core.character.life import LifeConfig
+from lipsync_core.character.shaping import Shaping
+from lipsync_core.character.wearing import worn
 from lipsync_core.errors import ConfigError, FormatError
 from lipsync_core.livelink import write_livelink
 from lipsync_core.model.model_file import MODEL_SUFFIX, SpeechModel, read_model, write_model
 from lipsync_core.synthesis import synthesize
+from lipsync_core.weights_json import write_weights_json
 
 from .terminal import progress_bar, quiet_native_code
 
@@ -121,16 +125,18 @@ def _split(clip: Clip, share: float) -> tuple[Clip, Clip]:
 
 
 def animate(options: argparse.Namespace) -> None:
-    """`animate MODEL AUDIO -o OUT.csv|.npz`."""
+    """`animate MODEL AUDIO -o OUT.csv|.json|.npz`."""
     from lipsync_core.audio.decoding import read_speech
 
-    writers = {".csv": write_livelink, ".npz": write_animation}
+    writers = {".csv": write_livelink, ".json": write_weights_json, ".npz": write_animation}
     if options.output.suffix not in writers:
-        raise FormatError(f"{options.output} should end in .csv (Live Link Face) or .npz.")
+        raise FormatError(f"{options.output} should end in .csv (Live Link Face), .json or .npz.")
+    shaping = Shaping(options.intensity, smoothing=options.smoothing / 1000, delay=options.delay / 1000)
+    life = LifeConfig(float("blinks" in options.life), float("eyes" in options.life), seed=options.seed)
     model = read_model(options.model)
     speech = read_speech(options.audio)
     with progress_bar("animating") as report:
-        animation = synthesize(model, speech, options.fps, report)
+        animation = worn(synthesize(model, speech, options.fps, report), shaping, life)
     writers[options.output.suffix](options.output, animation)
     print(f"{options.output}: {animation.frame_count} frames at {animation.fps:g} frames a second")
 

@@ -11,8 +11,9 @@ from types import ModuleType
 import pytest
 
 from lipsync_core.audio.waveform import write_wav
+from lipsync_core.character.mapping import MappingRow, write_preset
 from lipsync_core.model.model_file import SpeechModel, write_model
-from tests.blender.conftest import make_character, our_head
+from tests.blender.conftest import curve_values, make_character, our_head
 from tests.conftest import REPOSITORY, babble, tiny_model
 
 bpy = pytest.importorskip("bpy")
@@ -123,6 +124,24 @@ def test_a_character_of_a_saved_scene_speaks(run: Run, tmp_path: Path, sound_pat
     assert bpy.context.scene.frame_end == 12
     assert bpy.data.objects["Hero"].data.shape_keys.animation_data.action is not None
     assert not any(thing.get("lipsync3d") for thing in bpy.data.objects)
+
+
+def test_the_command_line_shapes_a_character_as_the_panel_does(run: Run, tmp_path: Path, sound_path: Path) -> None:
+    make_character("Hero", ["jawOpen", "Mund auf"])
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    write_preset(tmp_path / "hero.json", [MappingRow("jawOpen", "Mund auf", 0.5)])
+
+    code = run(
+        *("--scene", tmp_path / "scene.blend", "--character", "Hero", "--no-head", "--mapping", tmp_path / "hero.json"),
+        *("--intensity", 0.5, "--largest-error", 0, "--audio", sound_path, "--save", tmp_path / "out.blend"),
+    )
+
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "out.blend"))
+    assert code == 0
+    (values,) = curve_values(bpy.data.objects["Hero"].data.shape_keys).values()
+    assert values.max() <= 0.25
+    (entry,) = bpy.context.scene.lipsync3d_characters
+    assert (entry.intensity, entry.largest_error, len(entry.rows)) == (0.5, 0, 1)
 
 
 def test_the_scenes_own_output_settings_survive_a_rendering(

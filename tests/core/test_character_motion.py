@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +14,13 @@ from lipsync_core.animation import FaceAnimation
 from lipsync_core.character.life import LifeConfig, draw_life
 from lipsync_core.character.reduction import kept_frames
 from lipsync_core.character.shaping import Shaping, closed_frames, shape_weights
+from lipsync_core.character.wearing import worn
 from lipsync_core.face.arkit import ARKIT_NAMES
 from lipsync_core.face.basis import arkit_basis
 from lipsync_core.face.topology import generic_face
+from lipsync_core.livelink import write_livelink
 from lipsync_core.model.model_file import ModelDescription
+from lipsync_core.weights_json import write_weights_json
 
 JAW, CLOSE, SMILE = (ARKIT_NAMES.index(name) for name in ("jawOpen", "mouthClose", "mouthSmileLeft"))
 PUCKER, BROW = ARKIT_NAMES.index("mouthPucker"), ARKIT_NAMES.index("browInnerUp")
@@ -177,3 +183,35 @@ def test_no_life_is_no_motion() -> None:
     assert life.names == ()
     assert life.weights.shape == (100, 0)
     assert life.head is None
+
+
+def test_worn_weights_stay_within_their_range_and_lids_join_them() -> None:
+    animation = replace(
+        speech(frames=400), blendshape_names=("jawOpen",), blendshapes=speech(frames=400).blendshapes[:, [JAW]]
+    )
+
+    shown = worn(animation, Shaping(intensity=3), LifeConfig(blinks=1))
+
+    assert shown.blendshape_names == ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight")
+    assert (shown.blendshapes.min(), shown.blendshapes.max()) == (0, 1)
+
+
+def test_weights_are_written_as_json_with_their_times(tmp_path: Path) -> None:
+    animation = speech()
+
+    write_weights_json(tmp_path / "line.json", animation)
+
+    content = json.loads((tmp_path / "line.json").read_text(encoding="utf-8"))
+    assert content["times"] == pytest.approx(animation.times)
+    np.testing.assert_allclose(content["weights"]["jawOpen"], animation.blendshapes[:, JAW], atol=5e-5)
+
+
+def test_a_live_link_take_holds_the_weights_in_its_own_columns(tmp_path: Path) -> None:
+    animation = speech()
+
+    write_livelink(tmp_path / "line.csv", animation)
+
+    rows = list(csv.reader((tmp_path / "line.csv").open(encoding="utf-8")))
+    column = rows[0].index("JawOpen")
+    assert len(rows[0]) == 2 + 61
+    assert [float(row[column]) for row in rows[1:]] == pytest.approx(animation.blendshapes[:, JAW].tolist())
