@@ -22,8 +22,15 @@ EXTENSION_ID = "lipsync3d"
 
 def main() -> int:
     """Run the command line; return the exit code."""
-    commands = importlib.import_module(f"{extension().__name__}.addon.commands")
-    return int(commands.run(arguments()))
+    module = extension()
+    try:
+        commands = importlib.import_module(f"{module.__name__}.addon.commands")
+        return int(commands.run(arguments()))
+    finally:
+        if (
+            module.__name__ == EXTENSION_ID
+        ):  # the `bpy` module crashes at its end over registered classes
+            module.unregister()
 
 
 def arguments() -> list[str]:
@@ -34,7 +41,9 @@ def arguments() -> list[str]:
 
 
 def extension() -> ModuleType:
-    """Return the enabled extension, or load this checkout under the extension's name."""
+    """Return the enabled extension, or load and register this checkout under the extension's name."""
+    if EXTENSION_ID in sys.modules:
+        return sys.modules[EXTENSION_ID]
     for name in bpy.context.preferences.addons.keys():  # noqa: SIM118  (no dict)
         if name.rpartition(".")[2] == EXTENSION_ID and name in sys.modules:
             return sys.modules[name]
@@ -46,6 +55,7 @@ def extension() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[EXTENSION_ID] = module
     spec.loader.exec_module(module)
+    module.register()
     return module
 
 
