@@ -54,7 +54,13 @@ def run(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=COMMAND, description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--model", type=Path, required=True, metavar="M.lipsync3d", help="the speaker")
+    add(
+        "--model",
+        type=Path,
+        default=generation.BUILT_IN_MODEL,
+        metavar="M.lipsync3d",
+        help="the speaker; the built-in model for any voice if not given",
+    )
     add("--audio", type=Path, required=True, action="append", metavar="FILE", help="a sound; may be repeated")
     add("--scene", type=Path, metavar="SCENE.blend", help="open this file first")
     add("--character", default="", metavar="OBJECT", help="key this character's shape keys or jaw bone too")

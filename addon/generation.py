@@ -25,6 +25,8 @@ from .scene.sounds import Speech, speech_from_file, speech_from_strip
 
 EXTENSION_FOLDER = Path(__file__).parents[1]
 WORKER_MODULE = "lipsync_core.worker"
+BUILT_IN_MODEL = Path(__file__).parent / "models" / "any_voice.lipsync3d"
+"""Speaks with any voice, on any character; ships with the extension."""
 Texture: TypeAlias = Literal["none", "sequence", "sheet"]
 
 

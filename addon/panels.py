@@ -5,7 +5,13 @@ from pathlib import PureWindowsPath
 
 import bpy
 
-from .operators import LIPSYNC_OT_cancel, LIPSYNC_OT_generate, LIPSYNC_OT_import_model
+from .generation import BUILT_IN_MODEL
+from .operators import (
+    LIPSYNC_OT_cancel,
+    LIPSYNC_OT_generate,
+    LIPSYNC_OT_import_model,
+    LIPSYNC_OT_use_built_in_model,
+)
 from .operators.generate import missing_for_generation
 from .properties import LipSyncModelCard, LipSyncSession, LipSyncSettings, session_of, settings_of
 
@@ -81,10 +87,14 @@ def _card_rows(card: LipSyncModelCard) -> list[tuple[str, str]]:
 
 def _draw_model(layout: bpy.types.UILayout, settings: LipSyncSettings) -> None:
     layout.operator(LIPSYNC_OT_import_model.bl_idname, icon="IMPORT")
-    if settings.model_path:
+    row = layout.row(align=True)
+    if not settings.model_path:
+        row.label(text="Any voice  (built in)" if BUILT_IN_MODEL.is_file() else "No model", icon="COMMUNITY")
+    else:
         # Blender's // stands for the .blend file's folder; a Windows path is split at both kinds of slashes.
         name = PureWindowsPath(settings.model_path.removeprefix("//")).name
-        layout.label(text=f"{settings.model_card.speaker}  ({name})", icon="USER")
+        row.label(text=f"{settings.model_card.speaker}  ({name})", icon="USER")
+        row.operator(LIPSYNC_OT_use_built_in_model.bl_idname, text="", icon="X")
 
 
 def _draw_sound(layout: bpy.types.UILayout, settings: LipSyncSettings) -> None:

@@ -58,7 +58,10 @@ class LipSyncSettings(bpy.types.PropertyGroup):
     """The choices of the panel, saved in the scene."""
 
     model_path: StringProperty(
-        name="Model", description="The speaker's .lipsync3d file", subtype="FILE_PATH", options=_FILE_OPTIONS
+        name="Model",
+        description="A speaker's .lipsync3d file; the built-in model for any voice if empty",
+        subtype="FILE_PATH",
+        options=_FILE_OPTIONS,
     )
     model_card: PointerProperty(type=LipSyncModelCard)
     sound_source: EnumProperty(
@@ -77,7 +80,7 @@ class LipSyncSettings(bpy.types.PropertyGroup):
     )
     sound_strip: StringProperty(name="Sound Strip", description="A sound strip of the sequencer", search=_strip_names)
     make_head: BoolProperty(
-        name="Talking Head", description="Make the speaker's own head as a new object", default=True
+        name="Talking Head", description="Make the speaker's own head as a new object", default=False
     )
     texture: EnumProperty(
         name="Texture",
@@ -91,7 +94,7 @@ class LipSyncSettings(bpy.types.PropertyGroup):
     animate_character: BoolProperty(
         name="Character",
         description="Key the shape keys and the jaw of a character",
-        default=False,
+        default=True,
     )
     character: PointerProperty(
         name="Character",

@@ -27,9 +27,7 @@ def main() -> int:
         commands = importlib.import_module(f"{module.__name__}.addon.commands")
         return int(commands.run(arguments()))
     finally:
-        if (
-            module.__name__ == EXTENSION_ID
-        ):  # the `bpy` module crashes at its end over registered classes
+        if module.__name__ == EXTENSION_ID:  # the `bpy` module crashes at its end over registered classes
             module.unregister()
 
 

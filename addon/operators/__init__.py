@@ -3,8 +3,20 @@
 from . import mapping
 from .cancel import LIPSYNC_OT_cancel
 from .generate import LIPSYNC_OT_generate
-from .import_model import LIPSYNC_OT_import_model
+from .import_model import LIPSYNC_OT_import_model, LIPSYNC_OT_use_built_in_model
 
-__all__ = ["CLASSES", "LIPSYNC_OT_cancel", "LIPSYNC_OT_generate", "LIPSYNC_OT_import_model"]
+__all__ = [
+    "CLASSES",
+    "LIPSYNC_OT_cancel",
+    "LIPSYNC_OT_generate",
+    "LIPSYNC_OT_import_model",
+    "LIPSYNC_OT_use_built_in_model",
+]
 
-CLASSES: tuple[type, ...] = (LIPSYNC_OT_import_model, LIPSYNC_OT_generate, LIPSYNC_OT_cancel, *mapping.CLASSES)
+CLASSES: tuple[type, ...] = (
+    LIPSYNC_OT_import_model,
+    LIPSYNC_OT_use_built_in_model,
+    LIPSYNC_OT_generate,
+    LIPSYNC_OT_cancel,
+    *mapping.CLASSES,
+)

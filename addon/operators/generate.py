@@ -6,7 +6,7 @@ import bpy
 
 from .. import generation
 from ..character_settings import plan_of
-from ..generation import Order
+from ..generation import BUILT_IN_MODEL, Order
 from ..jobs import BackgroundJob, ModalJobOperator
 from ..preferences import uses_worker
 from ..properties import TEXTURES, chosen_character, session_of, settings_of
@@ -60,7 +60,7 @@ def ordered(context: bpy.types.Context) -> Order:
     is_file = settings.sound_source == "FILE"
     character = chosen_character(context) if settings.animate_character else None
     return Order(
-        model=Path(bpy.path.abspath(settings.model_path)),
+        model=Path(bpy.path.abspath(settings.model_path)) if settings.model_path else BUILT_IN_MODEL,
         sound=Path(bpy.path.abspath(settings.sound_path)) if is_file else None,
         strip="" if is_file else settings.sound_strip,
         face_unit=settings.face_unit if settings.make_head else None,
@@ -77,7 +77,7 @@ def missing_for_generation(context: bpy.types.Context) -> str:
     demands = (
         (not session_of(context).is_running, "Wait until the running work is done, or cancel it"),
         (context.mode in ("OBJECT", "POSE"), "Go to Object Mode first"),
-        (settings.model_path, "Import a model first"),
+        (settings.model_path or BUILT_IN_MODEL.is_file(), "Import a model first"),
         (settings.sound_source == "STRIP" or settings.sound_path, "Choose a sound file first"),
         (
             settings.sound_source == "FILE" or settings.sound_strip,

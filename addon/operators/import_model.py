@@ -31,9 +31,26 @@ class LIPSYNC_OT_import_model(bpy.types.Operator, ImportHelper):  # type: ignore
             settings = settings_of(context.scene)
             settings.model_path = _as_preferred(context, path)
             settings.model_card.show(model)
+            settings.make_head, settings.animate_character = True, False
             tell(self, context, f"{model.description.speaker} is ready to speak.")
             return {"FINISHED"}
         return {"CANCELLED"}
+
+
+class LIPSYNC_OT_use_built_in_model(bpy.types.Operator):
+    """Speak with the built-in model, which knows any voice"""  # noqa: D415  (Blender adds the full stop)
+
+    bl_idname = "lipsync3d.use_built_in_model"
+    bl_label = "Use Built-in Model"
+    bl_options = {"REGISTER", "UNDO"}  # noqa: RUF012  (Blender reads a plain set)
+
+    def execute(self, context: bpy.types.Context) -> OperatorResult:
+        """Forget the imported model; the character is what the built-in one is for."""
+        settings = settings_of(context.scene)
+        settings.property_unset("model_path")
+        settings.property_unset("model_card")
+        settings.make_head, settings.animate_character = False, True
+        return {"FINISHED"}
 
 
 def _as_preferred(context: bpy.types.Context, path: Path) -> str:
