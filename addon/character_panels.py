@@ -5,7 +5,7 @@ from typing import Any
 import bpy
 
 from .character_settings import LipSyncCharacter, LipSyncMappingRow, entry_of
-from .operators import mapping
+from .operators import mapping, transfer
 from .properties import chosen_character, settings_of
 
 
@@ -134,4 +134,23 @@ class LIPSYNC_PT_life(_CharacterPanel):
         self.layout.prop(entry, "seed")
 
 
-CLASSES: tuple[type, ...] = (LIPSYNC_UL_mapping, LIPSYNC_PT_mapping, LIPSYNC_PT_shaping, LIPSYNC_PT_life)
+class LIPSYNC_PT_transfer(_CharacterPanel):
+    """Shape keys for a character that has none."""
+
+    bl_idname = "LIPSYNC_PT_transfer"
+    bl_label = "No Shape Keys?"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Lay out the two steps."""
+        column = self.layout.column(align=True)
+        column.operator(transfer.LIPSYNC_OT_fit_face.bl_idname, icon="MOD_SHRINKWRAP")
+        column.operator(transfer.LIPSYNC_OT_add_shape_keys.bl_idname, icon="SHAPEKEY_DATA")
+
+
+CLASSES: tuple[type, ...] = (
+    LIPSYNC_UL_mapping,
+    LIPSYNC_PT_mapping,
+    LIPSYNC_PT_shaping,
+    LIPSYNC_PT_life,
+    LIPSYNC_PT_transfer,
+)

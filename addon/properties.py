@@ -10,6 +10,7 @@ from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty
 from ..lipsync_core.model.model_file import SpeechModel
 from .scene import casting, sequencer
 from .scene.meshes import is_head
+from .scene.transfer import target_of
 
 PROPERTY = "lipsync3d"
 _FILE_OPTIONS = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5) else set()
@@ -145,13 +146,15 @@ def settings_of(scene: bpy.types.Scene) -> LipSyncSettings:
 
 
 def chosen_character(context: bpy.types.Context) -> bpy.types.Object | None:
-    """Return the character to animate: the chosen one, or the active object unless it is a talking head."""
+    """Return the character to animate: the chosen one, or the active object; what a guide lies on, for the guide."""
     settings = settings_of(context.scene)
     if settings.character is not None:
         chosen: bpy.types.Object = settings.character
         return chosen
     active = context.view_layer.objects.active
-    return None if is_head(active) else active
+    if active is None or is_head(active):
+        return None
+    return target_of(active) or active
 
 
 def session_of(context: bpy.types.Context) -> LipSyncSession:

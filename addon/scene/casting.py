@@ -71,6 +71,14 @@ def find_character(scene: bpy.types.Scene, name: str) -> bpy.types.Object:
     return character
 
 
+def mesh_to_fit(character: bpy.types.Object) -> bpy.types.Object | None:
+    """Return the mesh that a face can be fitted to: the object itself, or the largest that it carries."""
+    if character.type == "MESH":
+        return character
+    meshes = list(_meshes(character))
+    return max(meshes, key=lambda mesh: len(mesh.data.vertices), default=None)
+
+
 def key_names_of(character: bpy.types.Object) -> list[str]:
     """Return the names of all shape keys of a character that a keyframe can move, each once."""
     names = [name for owner in _keyed_meshes(character) for name in _free_keys(owner.data.shape_keys)]
@@ -163,12 +171,19 @@ def _speaking_meshes(character: bpy.types.Object, rows: Sequence[MappingRow]) ->
 
 
 def _keyed_meshes(character: bpy.types.Object) -> Iterator[bpy.types.Object]:
-    """Yield a character's mesh objects that have relative shape keys, each once."""
+    """Yield a character's mesh objects that have relative shape keys."""
+    for mesh in _meshes(character):
+        if mesh.data.shape_keys is not None and mesh.data.shape_keys.use_relative:
+            yield mesh
+
+
+def _meshes(character: bpy.types.Object) -> Iterator[bpy.types.Object]:
+    """Yield a character's mesh objects, each once."""
     rig = rigs.rig_of(character)
     family = [character, *character.children_recursive, *(rig.children_recursive if rig else ())]
     worn = [thing for thing in bpy.data.objects if rig and thing.type == "MESH" and rigs.rig_of(thing) == rig]
     for thing in dict.fromkeys(family + worn):
-        if thing.type == "MESH" and thing.data.shape_keys and thing.data.shape_keys.use_relative and not is_head(thing):
+        if thing.type == "MESH" and not is_head(thing):
             yield thing
 
 

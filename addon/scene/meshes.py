@@ -33,6 +33,12 @@ def face_to_object_space(points: FloatArray, face_unit: float) -> NDArray[np.flo
     return np.stack([x, -z, y], axis=-1).astype(np.float32) * np.float32(face_unit)
 
 
+def object_to_face_space(points: FloatArray) -> NDArray[np.float64]:
+    """Turn `(..., 3)` points from Blender's axes into face space's, without a change of unit."""
+    x, y, z = np.moveaxis(np.asarray(points, np.float64), -1, 0)
+    return np.stack([x, z, -y], axis=-1)
+
+
 def find_head(scene: bpy.types.Scene, speaker: str) -> bpy.types.Object | None:
     """Return the talking head of a speaker that we made in a scene before."""
     heads = (thing for thing in scene.objects if is_head(thing))

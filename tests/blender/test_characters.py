@@ -13,6 +13,7 @@ import pytest
 
 from lipsync_core.character.visemes import VISEMES
 from lipsync_core.face.arkit import SPEECH_SHAPES
+from lipsync_core.face.topology import generic_face, skin_triangles
 from lipsync_core.model.model_file import SpeechModel, write_model
 from tests.blender.conftest import curve_values, curves_of, evaluated_points, linked_character, make_character
 from tests.blender.test_generate import predicted, speak_with
@@ -355,3 +356,58 @@ def accessor(content: dict[str, Any], buffer: bytes, number: int) -> np.ndarray:
     view = content["bufferViews"][meant["bufferView"]]
     assert meant["componentType"] == 5126
     return np.frombuffer(buffer, np.float32, meant["count"], view["byteOffset"])
+
+
+def bare_head() -> Any:
+    """The generic face as a mesh of an artist's: no shape keys, its own place, turn and scale."""
+    mesh = bpy.data.meshes.new("Bust")
+    x, y, z = generic_face().T
+    mesh.from_pydata(np.stack([x, -z, y], axis=1).tolist(), [], skin_triangles().tolist())
+    bust = bpy.data.objects.new("Bust", mesh)
+    bpy.context.scene.collection.objects.link(bust)
+    bust.location, bust.scale = (1, 2, 3), (0.2, 0.2, 0.2)
+    bust.rotation_euler = (0.1, 0.0, 0.15)
+    bpy.context.view_layer.update()
+    bpy.context.view_layer.objects.active = bust
+    return bust
+
+
+def test_a_character_without_shape_keys_gets_them_and_speaks(ready: Any) -> None:
+    bust = bare_head()
+    ready.animate_character, ready.character = True, bust
+
+    bpy.ops.lipsync3d.fit_face()
+    verdict = bpy.context.window_manager.lipsync3d.message
+    bpy.ops.lipsync3d.add_shape_keys()
+    speak_with(ready, bust)
+
+    assert verdict.startswith("The face fits well")
+    opened = bust.data.shape_keys.key_blocks["jawOpen"]
+    moved = np.array([point.co for point in opened.points]) - np.array([v.co for v in bust.data.vertices])
+    assert moved[152, 2] < -0.15  # the chin goes down, in the mesh's own space
+    assert np.abs(moved[10]).max() < 0.01  # the forehead stays
+    assert curve_values(bust.data.shape_keys)[JAW_PATH].max() > 0
+
+
+def test_the_guide_stands_on_the_face_and_a_second_run_moves_it_only(ready: Any) -> None:
+    bust = bare_head()
+    ready.character = bust
+
+    bpy.ops.lipsync3d.fit_face()
+    (guide,) = (thing for thing in bpy.context.scene.objects if thing.get("lipsync3d") == "guide")
+    guide.location.x += 0.01
+    bpy.context.view_layer.update()
+    bpy.ops.lipsync3d.fit_face()
+
+    bpy.context.view_layer.update()
+    shown = np.array([guide.matrix_world @ vertex.co for vertex in guide.data.vertices])
+    own = np.array([bust.matrix_world @ vertex.co for vertex in bust.data.vertices])
+    assert np.linalg.norm(shown - own, axis=1).mean() < 0.01 * 0.2
+    assert len(bpy.context.scene.objects) == 2
+
+
+def test_shape_keys_need_a_guide(ready: Any) -> None:
+    bare_head()
+
+    with pytest.raises(RuntimeError, match="Fit the face first"):
+        bpy.ops.lipsync3d.add_shape_keys()
