@@ -422,7 +422,7 @@ _LIP_POSES: dict[str, _LipPose] = {
         right_corner=(0.0, 0.006, -0.012),
     ),
     "mouthShrugLower": _LipPose(
-        {_CHIN_BOSS: (0, 0.08, 0.045), (CHIN,): (0, 0.03, 0.02)},
+        {_CHIN_BOSS: (0, 0.08, 0.045), (CHIN,): (0, 0.06, 0.045)},
         lower=((0, 0.085, 0.058), (0, 0.077, 0.062)),
         left_corner=(0.008, 0.018, 0.022),
         right_corner=(-0.008, 0.018, 0.022),

@@ -25,12 +25,12 @@ _DEPTH_EMPHASIS = 0.5  # a tracker guesses depth
 _JAW_POINTS = (CHIN, 148, 171, 175, 176, 199, 200, 208, 377, 396, 400, 428)
 
 # Talking hardly uses these. Without a say against them they take up what a tracker gets wrong.
-_RARE_IN_SPEECH = frozenset(
-    "jawForward jawLeft jawRight mouthLeft mouthRight mouthFrownLeft mouthFrownRight mouthDimpleLeft mouthDimpleRight "
-    "mouthShrugUpper cheekPuff noseSneerLeft noseSneerRight".split()
-)
+_RARE_IN_SPEECH = {
+    *("jawForward", "jawLeft", "jawRight", "mouthLeft", "mouthRight", "mouthShrugUpper", "cheekPuff"),
+    *("mouthFrownLeft", "mouthFrownRight", "mouthDimpleLeft", "mouthDimpleRight", "noseSneerLeft", "noseSneerRight"),
+}
 _INVISIBLE = 0.1  # the least that a shape's size counts as where each weight is eased
-_SIDEWAYS = frozenset(("jawLeft", "jawRight", "mouthLeft", "mouthRight"))
+_SIDEWAYS = {"jawLeft", "jawRight", "mouthLeft", "mouthRight"}
 
 
 @dataclass(frozen=True)
