@@ -9,7 +9,7 @@ from lipsync_core.face.arkit import ARKIT_NAMES, arkit_index
 from lipsync_core.face.basis import BlendshapeBasis, arkit_basis
 from lipsync_core.face.mouth import lip_gap
 from lipsync_core.face.solver import SolverConfig, fit_blendshapes, lip_residual
-from lipsync_core.face.topology import generic_face
+from lipsync_core.face.topology import LOWER_INNER_LIP, generic_face
 
 JITTER = 0.004  # face units: what a tracker's points do by themselves
 FRAMES = 60
@@ -96,12 +96,14 @@ def test_one_corner_may_smile_without_the_other(basis: BlendshapeBasis) -> None:
     assert most[arkit_index("mouthSmileLeft")] > 3 * most[arkit_index("mouthSmileRight")]
 
 
-@pytest.mark.parametrize("stem", ["jaw", "mouth"])
-def test_nothing_goes_left_and_right_at_once(basis: BlendshapeBasis, stem: str) -> None:
-    weights = fit_blendshapes(jittered(basis.apply(wave(**{f"{stem}Left": 0.6}) + talk())), basis).weights
+@pytest.mark.parametrize("symmetry", [0.1, 1.0])
+def test_a_wish_for_symmetry_never_answers_left_with_right(basis: BlendshapeBasis, symmetry: float) -> None:
+    aside = basis.apply(wave(mouthLeft=0.8, jawLeft=0.5))
 
-    assert weights[:, arkit_index(f"{stem}Left")].max() > 0.2
-    assert weights[:, arkit_index(f"{stem}Right")].max() < 0.02
+    most = fit_blendshapes(aside, basis, SolverConfig(symmetry=symmetry)).weights.max(axis=0)
+
+    assert most[arkit_index("mouthLeft")] > 0.2 < most[arkit_index("jawLeft")]
+    assert most[arkit_index("mouthRight")] < 0.01 > most[arkit_index("jawRight")]
 
 
 def test_lips_closed_over_an_open_jaw_are_found_as_such(basis: BlendshapeBasis) -> None:
@@ -121,11 +123,30 @@ def test_lips_part_and_meet_when_the_tracked_ones_do(basis: BlendshapeBasis) -> 
     assert np.abs(lip_gap(posed) - lip_gap(truth)).max() < 0.03
 
 
+def test_lips_that_gape_as_no_shape_does_are_still_as_far_apart(basis: BlendshapeBasis) -> None:
+    vertices = basis.apply(talk())
+    vertices[:, LOWER_INNER_LIP[1:-1], 1] -= 0.03 * np.sin(np.linspace(0, 9, FRAMES))[:, None].astype(np.float32) ** 2
+
+    posed = basis.apply(fit_blendshapes(vertices, basis).weights)
+
+    assert np.abs(lip_gap(posed) - lip_gap(vertices)).max() < 0.2 * 0.03
+
+
 def test_what_speech_hardly_uses_is_not_brought_in_by_jitter(basis: BlendshapeBasis) -> None:
     weights = fit_blendshapes(jittered(basis.apply(talk())), basis).weights
 
     rare = [n for n in MOUTH if n.startswith(("mouthFrown", "mouthDimple", "jawForward", "jawLeft", "jawRight"))]
     assert weights[:, [arkit_index(name) for name in rare]].mean() < 0.02
+
+
+def test_the_rarer_a_shape_the_clearer_it_must_be_seen(basis: BlendshapeBasis) -> None:
+    vertices = jittered(basis.apply(wave(jawOpen=0.3, mouthFrownLeft=0.5, mouthFrownRight=0.5)))
+
+    def frown(rarity: float) -> float:
+        weights = fit_blendshapes(vertices, basis, SolverConfig(rarity=rarity)).weights
+        return float(weights[:, arkit_index("mouthFrownLeft")].max())
+
+    assert frown(20.0) < frown(SolverConfig().rarity) < 0.8 * frown(1.0)
 
 
 def test_the_future_counts_as_much_as_the_past(basis: BlendshapeBasis) -> None:
