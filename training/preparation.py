@@ -31,7 +31,7 @@ from lipsync_core.capture.video import (
 from lipsync_core.errors import LipSyncError, TrackingError
 from lipsync_core.face.basis import BlendshapeBasis, arkit_basis
 from lipsync_core.face.cylinder import fit_cylinder
-from lipsync_core.face.solver import fit_blendshapes
+from lipsync_core.face.solver import fit_blendshapes, lip_residual
 from lipsync_core.progress import Progress, ignore_progress, part_of
 from lipsync_core.texture.layout import layout_of
 
@@ -121,6 +121,13 @@ def prepare_clip(
         return clip
     reference = _reference_atlas(clip, footage[chosen.track].video, chosen.frame, faces[chosen.track], options)
     return _with_texture(clip, [part.video for part in footage], faces, reference, part_of(progress, tracked, 1.0))
+
+
+def blendshape_residual(clip: Clip) -> float:
+    """Return how far the lips that the blendshapes pose are from the tracked ones, RMS over a clip, face units."""
+    basis = arkit_basis(clip.neutral)
+    squares = [lip_residual(take.vertices, basis, take.blendshapes) ** 2 for take in clip.takes]
+    return float(np.sqrt(np.average(squares, weights=[len(take.vertices) for take in clip.takes])))
 
 
 def _reference(tracks: Sequence[LandmarkTrack], options: PreparationOptions) -> ReferenceFrame:

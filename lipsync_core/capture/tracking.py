@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -71,21 +71,30 @@ class FaceMeshTracker:
 
 
 class FaceLandmarkerTracker:
-    """MediaPipe's Face Landmarker with a `face_landmarker.task` that the user supplies."""
+    """MediaPipe's Face Landmarker with a `face_landmarker.task` that the user supplies.
 
-    def __init__(self, task: Path) -> None:
+    Args:
+        task: The file.
+        on_scores: Told the network's own score, 0 to 1, of each shape of ARKit for every picture; None without a face.
+    """
+
+    def __init__(self, task: Path, on_scores: Callable[[Mapping[str, float] | None], None] | None = None) -> None:
         if not task.is_file():
             raise TrackingError(f"There is no landmarker file at {task}; check the path.")
         self._mediapipe = _import_mediapipe()
         self._task = task
+        self._on_scores = on_scores
         self._landmarker: Any = None
         self.restart()
 
     def find(self, frame: VideoFrame) -> NDArray[np.float32] | None:
         """Find the face in one picture."""
         image = self._mediapipe.Image(image_format=self._mediapipe.ImageFormat.SRGB, data=frame.image)
-        found = self._landmarker.detect_for_video(image, round(frame.seconds * 1000)).face_landmarks
-        return _in_pixels(found[0], frame.image) if found else None
+        result = self._landmarker.detect_for_video(image, round(frame.seconds * 1000))
+        if self._on_scores:
+            shapes = result.face_blendshapes
+            self._on_scores({shape.category_name: shape.score for shape in shapes[0]} if shapes else None)
+        return _in_pixels(result.face_landmarks[0], frame.image) if result.face_landmarks else None
 
     def restart(self) -> None:
         """Start with a fresh detection and a fresh clock."""
@@ -95,6 +104,7 @@ class FaceLandmarkerTracker:
         options = vision.FaceLandmarkerOptions(
             base_options=self._mediapipe.tasks.BaseOptions(model_asset_path=str(self._task)),
             running_mode=vision.RunningMode.VIDEO,
+            output_face_blendshapes=self._on_scores is not None,
         )
         self._landmarker = vision.FaceLandmarker.create_from_options(options)
 

@@ -281,23 +281,30 @@ def _stations(neutral: NDArray[np.float64], ring: tuple[int, ...]) -> NDArray[np
 
 # ---- The lips
 
-_MEETING_SHARE = 0.15  # of the gap: how far the upper lip comes down to meet the lower one
+_MEETING_SHARE = 0.2  # of the gap: how far the upper lip comes down to meet the lower one
 _LIP_EDGE_FOLLOWS = 0.8  # of the seam's motion: the lip stretches when it is drawn over an open jaw
+# How far the skin under the lower lip goes with it.
+_FOLLOWS_CLOSING = {
+    (418, 194, 424, 204, 421, 201): 0.43,
+    (431, 211, 262, 32): 0.32,
+    (199, 200, 171, 396, 208, 428): 0.2,
+    (CHIN, 175, 148, 377, 176, 400): 0.1,
+}
 
 
 def _close_over(skin: _Skin, opened: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the offsets that bring the lips together while the jaw stays open by `opened`."""
-    handles: Handles = {}
     upper, lower = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
     faces = skin.neutral + opened
-    meeting = faces[upper] + _MEETING_SHARE * (faces[lower] - faces[upper])
-    meeting[[0, -1]] = (skin.neutral + 0.2 * opened)[[upper[0], upper[-1]]]
+    meeting = skin.neutral[upper] + _MEETING_SHARE * opened[lower]
+    lift = (meeting - faces[lower])[len(lower) // 2]
+    handles: Handles = {point: share * lift for points, share in _FOLLOWS_CLOSING.items() for point in points}
     for rings, inner in ((_UPPER_RINGS, upper), (_LOWER_RINGS, lower)):
         to_meeting = meeting - faces[inner]
         for ring, seamness in zip(rings, _TOWARDS_SEAM, strict=True):
             follows = _LIP_EDGE_FOLLOWS + (1 - _LIP_EDGE_FOLLOWS) * seamness
             handles |= dict(zip(ring, follows * to_meeting, strict=True))
-    return skin.pull(handles, _Pose({(CHIN, 175, 148, 377, 176, 400, 171, 396): STILL}, reach=0.5))
+    return skin.pull(handles, _Pose(reach=0.5))
 
 
 @dataclass(frozen=True)
@@ -340,9 +347,12 @@ def _along_lip(stations: NDArray[np.float64], middle: NDArray[np.float64], pose:
 
 
 _CHIN_BOSS = (199, 200, 175, 208, 428, 171, 396)
-_LEFT_CHEEK = (432, 434, 427, 436, 422, 430)
-_RIGHT_CHEEK = (212, 214, 207, 216, 202, 210)
+_CHIN_EDGE = (CHIN, 148, 377, 176, 400)
+_LEFT_OF_CHIN = (369, 378, 262, 395, 418)
+_BESIDE_LEFT_CORNER = (432, 436, 422)
+_LEFT_OUTER_CHEEK = (416, 433, 411)
 _LEFT_NOSE_WING = (278, 279, 294, 331, 360, 344, 439, 455)
+_BESIDE_LEFT_NOSE_WING = (426, 391, 423)
 
 _LIP_POSES: dict[str, _LipPose] = {
     "mouthFunnel": _LipPose(
@@ -364,59 +374,112 @@ _LIP_POSES: dict[str, _LipPose] = {
         right_corner=(0.16, 0.004, 0.07),
     ),
     "mouthSmileLeft": _LipPose(
-        {(425, 280): (0.015, 0.035, 0.02)},
-        upper=((0, 0.018, -0.015), (0, 0.02, -0.013)),
-        lower=((0, 0.02, -0.012), (0, 0.02, -0.008)),
-        left_corner=(0.08, 0.115, -0.1),
+        {
+            _BESIDE_LEFT_CORNER: (0.068, 0.11, -0.05),
+            (434, 430): (0.055, 0.095, -0.022),
+            _LEFT_OUTER_CHEEK: (0.06, 0.058, 0.014),
+            (426,): (0.048, 0.075, -0.028),
+            (425, 280): (0.035, 0.04, 0.02),
+            (424, 431, 262, 395): (0.027, 0.085, -0.02),
+        },
+        upper=((0.03, 0.03, -0.022), (0.035, 0.035, -0.02)),
+        lower=((0.028, 0.038, -0.02), (0.035, 0.035, -0.02)),
+        left_corner=(0.08, 0.13, -0.092),
         peak=0.5,
     ),
-    "mouthFrownLeft": _LipPose(left_corner=(0.02, -0.055, -0.022)),
-    "mouthDimpleLeft": _LipPose(left_corner=(0.02, 0.03, -0.055)),
+    "mouthFrownLeft": _LipPose(
+        {(432,): (0.012, -0.044, -0.025), (426, 436): (0.003, -0.031, -0.024), (425,): (-0.006, -0.016, -0.01)},
+        upper=((0.0, -0.004, -0.006), (0.003, -0.003, -0.003)),
+        lower=((0.0, 0.0, 0.0), (0.003, -0.003, -0.003)),
+        left_corner=(0.02, -0.052, -0.025),
+        peak=0.5,
+    ),
+    "mouthDimpleLeft": _LipPose(
+        {
+            (427, 425, 411): (0.016, 0.003, 0.045),
+            (335, 424, 406): (0.022, 0.07, -0.04),
+            (418, 431, 262): (0.022, 0.058, -0.008),
+            (422,): (0.004, 0.055, -0.045),
+        },
+        upper=((0.018, -0.004, -0.018), (0.02, 0.018, -0.027)),
+        lower=((0.022, 0.045, -0.035), (0.02, 0.018, -0.027)),
+        left_corner=(0.012, 0.042, -0.062),
+        peak=0.5,
+    ),
     "mouthStretchLeft": _LipPose(
-        upper=((0, -0.006, -0.012), (0, 0.0, -0.01)),
-        lower=((0, -0.004, -0.012), (0, 0.0, -0.01)),
-        left_corner=(0.08, -0.03, -0.075),
+        {_BESIDE_LEFT_CORNER: (0.05, -0.009, -0.042), (364, 394): (0.03, 0.008, -0.004)},
+        upper=((0.02, -0.004, -0.018), (0.028, 0.0, -0.016)),
+        lower=((0.026, 0.0, -0.02), (0.028, 0.0, -0.016)),
+        left_corner=(0.08, -0.024, -0.08),
         peak=0.5,
     ),
-    "mouthRollLower": _LipPose(lower=((0, 0.088, -0.045), (0, 0.0, -0.125))),
+    "mouthRollLower": _LipPose(
+        {_CHIN_EDGE: (0, 0.004, 0.004), _CHIN_BOSS: (0, 0.022, 0.02)}, lower=((0, 0.1, -0.042), (0, 0.0, -0.13))
+    ),
     "mouthRollUpper": _LipPose(
-        upper=((0, -0.052, -0.07), (0, 0.0, -0.115)),
-        left_corner=(-0.015, 0.0, -0.012),
-        right_corner=(0.015, 0.0, -0.012),
+        upper=((0, -0.052, -0.085), (0, 0.0, -0.125)),
+        left_corner=(0.0, 0.006, -0.012),
+        right_corner=(0.0, 0.006, -0.012),
     ),
     "mouthShrugLower": _LipPose(
-        {_CHIN_BOSS: (0, 0.08, 0.045), (CHIN,): (0, 0.03, 0.02)},
+        {_CHIN_BOSS: (0, 0.08, 0.045), (CHIN,): (0, 0.06, 0.045)},
         lower=((0, 0.085, 0.058), (0, 0.077, 0.062)),
         left_corner=(0.008, 0.018, 0.022),
         right_corner=(-0.008, 0.018, 0.022),
     ),
     "mouthShrugUpper": _LipPose(upper=((0, 0.063, 0.004), (0, 0.058, 0.012))),
     "mouthPressLeft": _LipPose(
-        upper=((0, -0.014, -0.006), (0, 0.0, -0.008)),
-        lower=((0, 0.032, 0.008), (0, 0.0, -0.006)),
-        left_corner=(0.0, 0.012, 0.0),
+        {
+            (400, 377, 396, 428, *_LEFT_OF_CHIN): (0, 0.035, 0.025),
+            (431, 424, 406, 421): (0.002, 0.031, 0.025),
+            (CHIN, 175): (0, 0.024, 0.018),
+            (425, 426): (0.007, 0.005, 0.015),
+        },
+        upper=((0, -0.008, 0.004), (0, 0.01, 0.008)),
+        lower=((0, 0.032, 0.02), (0, 0.01, 0.008)),
+        left_corner=(0.0, 0.014, 0.009),
         peak=0.5,
     ),
     "mouthLowerDownLeft": _LipPose(
         lower=((0.01, -0.06, -0.015), (0.01, -0.068, -0.01)), left_corner=(0.0, -0.013, 0.0), peak=0.5
     ),
     "mouthUpperUpLeft": _LipPose(
-        upper=((0.012, 0.07, -0.012), (0.012, 0.075, -0.006)), left_corner=(0.006, 0.045, 0.0), peak=0.5
+        {
+            (*_BESIDE_LEFT_NOSE_WING, 322): (0.025, 0.088, -0.01),
+            (436, 410): (0.01, 0.075, 0.0),
+            (425, 266): (0.024, 0.048, 0.04),
+            (280, 427, 411, 330): (0.013, 0.034, 0.026),
+            (327, 460, 294): (0.018, 0.048, 0.0),
+        },
+        upper=((0.014, 0.082, 0.006), (0.012, 0.075, 0.01)),
+        left_corner=(0.006, 0.047, 0.01),
+        peak=0.5,
     ),
     "cheekPuff": _LipPose(
-        {_LEFT_CHEEK: (0.07, 0.0, 0.12), _RIGHT_CHEEK: (-0.07, 0.0, 0.12)},
-        upper=((0, 0.0, 0.045), (0, 0.0, 0.03)),
-        lower=((0, 0.0, 0.045), (0, 0.0, 0.03)),
-        left_corner=(-0.01, 0.005, 0.075),
-        right_corner=(0.01, 0.005, 0.075),
+        {
+            (432, 427, 436, 422): (0.016, 0.0, 0.145),
+            (212, 207, 216, 202): (-0.016, 0.0, 0.145),
+            (434, 430): (0.05, 0.0, 0.125),
+            (214, 210): (-0.05, 0.0, 0.125),
+            (*_CHIN_EDGE, 175, 199, 200): (0, 0.022, 0.026),
+        },
+        upper=((0, -0.008, 0.09), (0, -0.01, 0.09)),
+        lower=((0, -0.02, 0.1), (0, -0.01, 0.09)),
+        left_corner=(-0.033, -0.008, 0.158),
+        right_corner=(0.033, -0.008, 0.158),
         reach=0.5,
     ),
     "noseSneerLeft": _LipPose(
-        {_LEFT_NOSE_WING: (-0.004, 0.055, 0.0), (426, 391, 423): (0.0, 0.085, 0.01)},
+        {
+            _LEFT_NOSE_WING: (-0.004, 0.06, 0.0),
+            _BESIDE_LEFT_NOSE_WING: (-0.01, 0.11, 0.015),
+            (425,): (-0.018, 0.092, 0.045),
+            (432, 436): (-0.02, 0.08, 0.028),
+        },
         still=(*_LIDS, 6, 10, 117, 119, 121, 346, 348),
         reach=0.3,
-        upper=((0.004, 0.06, -0.003), (0.004, 0.055, 0.0)),
-        left_corner=(-0.008, 0.06, 0.004),
+        upper=((0.004, 0.088, 0.008), (0.002, 0.07, 0.01)),
+        left_corner=(-0.009, 0.067, 0.014),
         peak=0.5,
     ),
 }
@@ -487,6 +550,13 @@ _SKIN_POSES = {
         reach=0.32,
     ),
     "cheekSquintLeft": _Pose(
-        {(280, 330, 347): (-0.006, 0.055, 0.022), (352, 425): (0, 0.03, 0.012)}, still=_LIDS, reach=0.28
+        {
+            (280, 330, 347): (-0.006, 0.058, 0.024),
+            (352, 376, 411, 425): (0.0, 0.05, 0.032),
+            (416, 433): (0.006, 0.048, 0.03),
+            (435, 401, 367, 434): (0.005, 0.037, 0.03),
+        },
+        still=_LIDS,
+        reach=0.28,
     ),
 }

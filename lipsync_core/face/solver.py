@@ -1,6 +1,7 @@
 """Blendshape weights that follow a moving face: bounded, sparse, smooth in time, alike left and right.
 
-All frames are solved at once by accelerated projected gradients (Beck and Teboulle 2009, FISTA).
+All frames are solved at once by accelerated projected gradients (Beck and Teboulle 2009, FISTA). The fit looks at
+what a tracker sees well: lips before jaw, jaw before cheeks, depth least, and how far the lips are apart most of all.
 """
 
 from __future__ import annotations
@@ -13,11 +14,23 @@ from numpy.typing import NDArray
 from ..arrays import FloatArray, check_shape
 from .arkit import mirrored_name
 from .basis import BlendshapeBasis
-from .topology import LIPS
+from .topology import CHIN, LIPS, LOWER_INNER_LIP, UPPER_INNER_LIP
 
 _ITERATIONS = 300
-_LIP_EMPHASIS = 4.0  # a lip vertex counts as much as so many others
-_EASE = 1e-3  # weight on the square of each value: keeps shapes that the mesh cannot tell apart from fighting
+# Each point counts as so many of the cheeks: squares of the error are weighed.
+_LIP_EMPHASIS = 13.0
+_JAW_EMPHASIS = 7.0
+_OPENING_EMPHASIS = 65.0  # of how far a point of the upper lip's edge is above its partner on the lower one
+_DEPTH_EMPHASIS = 0.5  # a tracker guesses depth
+_JAW_POINTS = (CHIN, 148, 171, 175, 176, 199, 200, 208, 377, 396, 400, 428)
+
+# Talking hardly uses these. Without a say against them they take up what a tracker gets wrong.
+_RARE_IN_SPEECH = {
+    *("jawForward", "jawLeft", "jawRight", "mouthLeft", "mouthRight", "mouthShrugUpper", "cheekPuff"),
+    *("mouthFrownLeft", "mouthFrownRight", "mouthDimpleLeft", "mouthDimpleRight", "noseSneerLeft", "noseSneerRight"),
+}
+_INVISIBLE = 0.1  # the least that a shape's size counts as where each weight is eased
+_SIDEWAYS = {"jawLeft", "jawRight", "mouthLeft", "mouthRight"}
 
 
 @dataclass(frozen=True)
@@ -26,13 +39,18 @@ class SolverConfig:
 
     Attributes:
         sparsity: On the sum of the weights: few shapes rather than many.
+        rarity: By how much `sparsity` is larger for shapes that speech hardly uses.
+        ease: On the square of each weight, times how much its shape moves: keeps shapes that the mesh cannot tell
+            apart from fighting.
         smoothness: On the square of each weight's change from frame to frame.
-        symmetry: On the square of the difference between a shape and its mirror image.
+        symmetry: On the square of the difference between a shape and its mirror image, and on going sideways.
     """
 
     sparsity: float = 0.002
+    rarity: float = 5.0
+    ease: float = 0.015
     smoothness: float = 0.05
-    symmetry: float = 0.05
+    symmetry: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,32 +76,57 @@ def fit_blendshapes(vertices: FloatArray, basis: BlendshapeBasis, config: Solver
     """
     check_shape("vertices", vertices, "T 468 3")
     settings = config or SolverConfig()
-    curvature, pull = _normal_equations(vertices, basis)
+    shapes = _seen(basis.deltas)
+    curvature, pull = shapes @ shapes.T, _seen(vertices - basis.neutral) @ shapes.T
     unit = np.trace(curvature) / max(np.count_nonzero(np.diag(curvature)), 1)
-    curvature += unit * (settings.symmetry * _asymmetry(basis.names) + _EASE * np.eye(len(basis.names)))
-    pull -= unit * settings.sparsity
+    sizes = np.sqrt(np.diag(curvature) / unit)
+    lopsided = _lopsidedness(basis.names) * np.outer(sizes, sizes)
+    curvature += unit * (settings.symmetry * lopsided + settings.ease * np.diag(sizes + _INVISIBLE))
+    pull -= unit * settings.sparsity * _price(basis.names, settings.rarity)
     weights = minimise_in_box(curvature, pull, unit * settings.smoothness)
     weights[:, np.abs(basis.deltas).max((1, 2)) == 0] = 0  # shapes that this mesh cannot show
-    return BlendshapeFit(weights.astype(np.float32), _lip_residual(vertices, basis, weights))
+    return BlendshapeFit(weights.astype(np.float32), lip_residual(vertices, basis, weights))
 
 
-def _normal_equations(vertices: FloatArray, basis: BlendshapeBasis) -> tuple[FloatArray, FloatArray]:
-    """Return `(B, B)` and `(T, B)` of the least-squares fit, lips emphasised."""
-    emphasis = np.ones(len(basis.neutral))
+def lip_residual(vertices: FloatArray, basis: BlendshapeBasis, weights: FloatArray) -> float:
+    """Return the root mean square distance of the posed lips from `(T, 468, 3)` vertices, face units.
+
+    Args:
+        vertices: Where the points are, face units.
+        basis: The shapes.
+        weights: `(T, B)`.
+    """
+    lips = list(LIPS)
+    missed = basis.apply(weights)[:, lips] - vertices[:, lips]
+    return float(np.sqrt(np.mean(np.sum(missed**2, axis=-1))))
+
+
+def _seen(offsets: FloatArray) -> NDArray[np.float64]:
+    """Turn `(N, 468, 3)` offsets into `(N, R)` numbers whose squared differences are what a misfit costs."""
+    emphasis = np.ones((offsets.shape[1], 3))
+    emphasis[list(_JAW_POINTS)] = _JAW_EMPHASIS
     emphasis[list(LIPS)] = _LIP_EMPHASIS
-    shapes = basis.deltas.reshape(len(basis.names), -1).astype(np.float64)
-    weighted = shapes * np.repeat(emphasis, 3)
-    motion = (vertices - basis.neutral).reshape(len(vertices), -1)
-    return weighted @ shapes.T, motion @ weighted.T
+    emphasis[:, 2] *= _DEPTH_EMPHASIS
+    opening = offsets[:, UPPER_INNER_LIP[1:-1], 1] - offsets[:, LOWER_INNER_LIP[1:-1], 1]
+    points = (offsets * np.sqrt(emphasis)).reshape(len(offsets), -1)
+    return np.concatenate([points, np.sqrt(_OPENING_EMPHASIS) * opening], axis=1)
 
 
-def _asymmetry(names: tuple[str, ...]) -> FloatArray:
-    """Return the quadratic form of the differences between left and right shapes, `(B, B)`."""
+def _price(names: tuple[str, ...], rarity: float) -> NDArray[np.float64]:
+    """Return what each shape costs beside the others, `(B,)`."""
+    return np.array([rarity if name in _RARE_IN_SPEECH else 1.0 for name in names])
+
+
+def _lopsidedness(names: tuple[str, ...]) -> NDArray[np.float64]:
+    """Return the quadratic form of how unlike the face's halves are, `(B, B)`.
+
+    A shape and its mirror image should be equal; two that draw the face to one side each should both be small.
+    """
     form = np.zeros((len(names), len(names)))
     for index, name in enumerate(names):
         mirror = names.index(mirrored_name(name))
         form[index, index] += index != mirror
-        form[index, mirror] -= index != mirror
+        form[index, mirror] += (index != mirror) * (1 if name in _SIDEWAYS else -1)
     return form
 
 
@@ -123,9 +166,3 @@ def _temporal_gradient(weights: FloatArray) -> FloatArray:
     gradient[:-1] -= change
     gradient[1:] += change
     return gradient
-
-
-def _lip_residual(vertices: FloatArray, basis: BlendshapeBasis, weights: FloatArray) -> float:
-    lips = list(LIPS)
-    missed = basis.apply(weights)[:, lips] - vertices[:, lips]
-    return float(np.sqrt(np.mean(np.sum(missed**2, axis=-1))))

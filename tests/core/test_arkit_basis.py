@@ -126,3 +126,57 @@ def test_a_funnel_rounds_the_lips_open_and_a_pucker_rounds_them_shut(basis):
 def test_no_shape_tears_the_skin(basis):
     assert np.isfinite(basis.deltas).all()
     assert np.abs(basis.deltas).max() < 0.6
+
+
+SHUT = [
+    *("mouthPucker", "mouthLeft", "mouthRight", "mouthRollLower", "mouthRollUpper", "cheekPuff"),
+    *(f"mouth{stem}{side}" for stem in ("Smile", "Frown", "Dimple", "Stretch", "Press") for side in ("Left", "Right")),
+]
+
+
+@pytest.mark.parametrize("name", SHUT)
+def test_only_shapes_that_open_the_mouth_open_it(basis, name):
+    face = posed(basis, **{name: 1})
+
+    upper, lower = face[list(UPPER_INNER_LIP)], face[list(LOWER_INNER_LIP)]
+    np.testing.assert_allclose(upper[:, [LEFT, UP]], lower[:, [LEFT, UP]], atol=ROUNDING)
+
+
+@pytest.mark.parametrize("name", ["mouthLowerDownLeft", "mouthUpperUpLeft", "mouthFunnel", "jawOpen"])
+def test_each_lip_keeps_to_its_side_of_the_seam(basis, name):
+    face = posed(basis, **{name: 1})
+
+    assert (face[list(UPPER_INNER_LIP), UP] - face[list(LOWER_INNER_LIP), UP] >= -ROUNDING).all()
+    assert lip_gap(face) > 0.01
+
+
+def test_the_lower_lip_does_most_of_the_closing_and_the_corners_come_up_again(basis):
+    opened, closed = posed(basis, jawOpen=1), posed(basis, jawOpen=1, mouthClose=1)
+    upper, lower = LIP_GAP
+
+    assert closed[lower, UP] - opened[lower, UP] > 3 * (opened[upper, UP] - closed[upper, UP]) > 0
+    assert (closed[list(MOUTH_CORNERS), UP] > opened[list(MOUTH_CORNERS), UP]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "point", "axis", "sign"),
+    [
+        ("mouthSmileLeft", 434, UP, 1),  # the cheek is lifted
+        ("mouthSmileLeft", 432, LEFT, 1),
+        ("mouthDimpleLeft", 432, FORWARD, -1),  # beside the corner the skin is drawn in
+        ("mouthDimpleLeft", 425, FORWARD, 1),  # and above it the cheek bulges
+        ("mouthUpperUpLeft", 426, UP, 1),  # the fold beside the nose
+        ("mouthPressLeft", 378, UP, 1),  # the chin
+        ("cheekSquintLeft", 411, UP, 1),
+    ],
+)
+def test_the_skin_around_goes_with_the_mouth_on_its_own_side(basis, name, point, axis, sign):
+    delta = basis.delta(name)
+
+    assert sign * delta[point, axis] > 0.01
+    assert np.linalg.norm(delta[mirror_pairs()[point]]) < 0.6 * np.linalg.norm(delta[point])
+
+
+@pytest.mark.parametrize("name", ["mouthRollLower", "mouthRollUpper"])
+def test_rolled_lips_leave_the_chin_alone(basis, name):
+    assert np.abs(basis.delta(name)[CHIN]).max() < 0.05 * np.abs(basis.delta(name)).max()

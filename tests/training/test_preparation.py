@@ -24,7 +24,7 @@ from lipsync_core.texture.warping import rasterise  # noqa: E402
 from tests.conftest import babble  # noqa: E402
 from tests.core.test_alignment import rotation  # noqa: E402
 from training.cli import main  # noqa: E402
-from training.preparation import PreparationOptions, prepare_clip  # noqa: E402
+from training.preparation import PreparationOptions, blendshape_residual, prepare_clip  # noqa: E402
 from training.unrolling import film_crops  # noqa: E402
 
 MOTION = PreparationOptions(texture=False)
@@ -253,6 +253,30 @@ def test_the_command_line_takes_the_atlas_of_an_earlier_clip(
     clip = read_clip(tmp_path / "c.clip")
     np.testing.assert_array_equal(clip.neutral, 1.01 * first.neutral)
     assert (clip.reference.picture == 77).all()
+
+
+def test_the_user_is_told_how_well_the_blendshapes_follow(
+    short_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lipsync_core.capture.tracking.FaceMeshTracker", KnowingTracker)
+    output = tmp_path / "c.clip"
+
+    assert main(["prepare", str(short_video), "-o", str(output), "--no-texture"]) == 0
+
+    residual = blendshape_residual(read_clip(output))
+    assert 0 < residual < 0.1
+    assert f"the blendshapes follow the lips to {100 * residual:.1f} % of the eye distance" in capsys.readouterr().out
+
+
+def test_the_residual_of_a_clip_is_that_of_all_its_frames(video: Path, short_video: Path) -> None:
+    one, other, both = (
+        prepare_clip(list(videos), KnowingTracker(), replace(MOTION, smoothing=Smoothing(0, 0, 0), like=like))
+        for like in [prepare_clip([video], KnowingTracker(), MOTION)]
+        for videos in ((video,), (short_video,), (video, short_video))
+    )
+
+    residuals = sorted(blendshape_residual(clip) for clip in (one, other))
+    assert residuals[0] <= blendshape_residual(both) <= residuals[1]
 
 
 def test_a_texture_can_be_left_out(short_video: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from lipsync_core.capture.clip import Clip
 from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, track_face
 from lipsync_core.capture.video import read_frames
 from lipsync_core.errors import TrackingError
+from lipsync_core.face.arkit import ARKIT_NAMES, TONGUE_SHAPES
 from lipsync_core.face.basis import arkit_basis
 from lipsync_core.face.mouth import lip_gap, mouth_width
 from lipsync_core.face.solver import fit_blendshapes
@@ -65,6 +68,17 @@ def test_the_other_tracker_sees_the_same_mouth(footage: Path, grid: list[Path]) 
 
     gaps = [lip_gap(track.points) for track in tracks]
     assert np.corrcoef(*gaps)[0, 1] > 0.9
+
+
+def test_the_other_tracker_tells_its_scores_of_every_picture(footage: Path, grid: list[Path]) -> None:
+    scores: list[Mapping[str, float] | None] = []
+    tracker = FaceLandmarkerTracker(footage / "landmarker" / "face_landmarker.task", scores.append)
+
+    track_face(islice(read_frames(grid[0]), 10), tracker, "a video")
+
+    assert len(scores) == 10
+    assert set(scores[0]) >= set(ARKIT_NAMES) - set(TONGUE_SHAPES)
+    assert all(0 <= score <= 1 for picture in scores for score in picture.values())
 
 
 def test_a_real_lip_crop_comes_back_from_its_sheet(clip: Clip) -> None:
