@@ -10,7 +10,7 @@ from .properties import chosen_character, settings_of
 
 
 class LIPSYNC_UL_mapping(bpy.types.UIList):
-    """Lines of a mapping: source, shape key, gain, offset."""
+    """Lines of a mapping: source, shape key, gain; they are edited below the list."""
 
     bl_idname = "LIPSYNC_UL_mapping"
 
@@ -27,15 +27,11 @@ class LIPSYNC_UL_mapping(bpy.types.UIList):
         flag: int | None = 0,
     ) -> None:
         """Lay out one line."""
-        line = layout.row(align=True)
-        names = line.row(align=True)
-        names.prop(row, "source", text="", emboss=False)
-        names.label(icon="FORWARD")
-        names.prop(row, "target", text="", emboss=False)
-        numbers = line.row(align=True)
-        numbers.scale_x = 0.6
-        numbers.prop(row, "gain", text="", emboss=False)
-        numbers.prop(row, "offset", text="", emboss=False)
+        names = layout.split(factor=0.45)
+        names.label(text=row.source or "(source)")
+        driven = names.split(factor=0.75)
+        driven.label(text=row.target or "(shape key)", icon="FORWARD")
+        driven.label(text=f"{row.gain:.2g}")
 
 
 class _CharacterPanel(bpy.types.Panel):

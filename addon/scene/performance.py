@@ -15,6 +15,7 @@ from .plan import CharacterPlan
 from .sounds import Speech
 
 _DEAD = 0.05  # share of its largest weight by which a key may be off before we say that it does not move
+_MOST_NAMED = 3  # objects that a message names
 _FACE_ROOM = 1.5  # how much larger than what speech moves a character's face is
 _ROOM_BESIDE = 2.2  # face units from a character's face to the talking head's middle
 
@@ -40,6 +41,8 @@ class Outcome:
     def __str__(self) -> str:
         speakers = [name for name in (self.head, *self.spoken) if name]
         verb = "speaks" if len(speakers) == 1 else "speak"
+        if len(speakers) > _MOST_NAMED:
+            speakers[_MOST_NAMED - 1 :] = [f"{len(speakers) - _MOST_NAMED + 1} others"]
         summary = f"{', '.join(speakers)} {verb} from frame {self.first_frame} to {self.last_frame}."
         return " ".join((summary, *self.notes))
 
