@@ -6,7 +6,7 @@ this package, always imported relatively.
 
 import bpy
 
-from . import character_panels, character_settings, commands, panels, preferences, properties
+from . import character_panels, character_settings, commands, dub_panel, panels, preferences, properties
 from .operators import CLASSES as OPERATORS
 
 CLASSES: tuple[type, ...] = (
@@ -16,6 +16,7 @@ CLASSES: tuple[type, ...] = (
     *OPERATORS,
     *panels.CLASSES,
     *character_panels.CLASSES,
+    *dub_panel.CLASSES,
 )
 _command_handles: list[object] = []
 

@@ -12,9 +12,11 @@ import bpy
 from ..lipsync_core.character.mapping import read_preset
 from ..lipsync_core.errors import ConfigError, LipSyncError
 from ..lipsync_core.model.model_file import SpeechModel, read_model
-from . import generation
+from . import dubbing, generation
 from .character_settings import plan_of
+from .dubbing import DubOrder
 from .generation import Order
+from .preferences import dub_python
 from .properties import DEFAULT_FACE_UNIT, TEXTURES
 from .scene import files, rendering, textures, timeline
 from .scene.plan import CharacterPlan
@@ -66,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--character", default="", metavar="OBJECT", help="key this character's shape keys or jaw bone too")
     _add_character_options(parser)
     add("--no-head", action="store_true", help="make no talking head")
+    _add_dub_options(parser)
     add(
         "--texture",
         choices=("packed", "files", "none"),
@@ -96,6 +99,20 @@ def _add_character_options(parser: argparse.ArgumentParser) -> None:
     add("--largest-error", type=float, metavar="E", help="of the reduced keyframes; 0 keys every frame (0.01)")
     add("--life", type=_life_parts, metavar="PARTS", help="blinks,eyes,head: signs of life in NLA tracks of their own")
     add("--seed", type=int, metavar="N", help="of the signs of life (0)")
+
+
+def _add_dub_options(parser: argparse.ArgumentParser) -> None:
+    """Let the command line dub a video in place of animating a face."""
+    add = parser.add_argument
+    add("--dub", type=Path, metavar="VIDEO", help="put the speech into this video of the model's speaker instead")
+    add("--dub-output", type=Path, metavar="OUT.mp4", help="where the dubbed video goes")
+    add("--dub-style", choices=("natural", "cartoon"), default="natural", help="how the face is drawn")
+    add(
+        "--dub-length", choices=("loop", "hold", "keep"), default="loop", help="where video and speech differ in length"
+    )
+    add("--mark", action="store_true", help="write a small visible mark into every picture of the dubbed video")
+    add("--anyway", action="store_true", help="dub even if the video seems to show another person")
+    add("--python", type=Path, metavar="PYTHON", help="a Python that has LipSync3D installed with tracking, for --dub")
 
 
 def _life_parts(text: str) -> tuple[str, ...]:
@@ -146,21 +163,26 @@ def _run(options: argparse.Namespace) -> None:
     model = read_model(options.model)
     _open(options, model)
     for audio in options.audio:
-        _speak(options, audio)
+        if options.dub:
+            _dub(options, audio)
+        else:
+            _speak(options, audio)
 
 
 def _check_outputs(options: argparse.Namespace) -> None:
     """Refuse what would only fail after minutes of work."""
-    if options.no_head and not options.character:
+    if options.dub and not options.dub_output:
+        raise ConfigError("The dubbed video goes nowhere; give --dub-output OUT.mp4.")
+    if options.no_head and not (options.character or options.dub):
         raise ConfigError("There is nothing to animate; give --character, or leave --no-head out.")
-    if not (options.render or options.save):
+    if not (options.render or options.save or options.dub):
         raise ConfigError("Nothing would be kept; give --render OUT.mp4, --save OUT.blend, or both.")
     if options.texture == "files" and not options.save:
         raise ConfigError("Texture files lie beside the saved scene; give --save OUT.blend, or --texture packed.")
-    for option, suffix in (("render", ".mp4"), ("save", ".blend")):
+    for option, suffix in (("render", ".mp4"), ("dub_output", ".mp4"), ("save", ".blend")):
         path = getattr(options, option)
         if path and path.suffix.lower() != suffix:
-            raise ConfigError(f"--{option} {path} must end in {suffix}.")
+            raise ConfigError(f"--{option.replace('_', '-')} {path} must end in {suffix}.")
     for audio in options.audio:
         if not audio.is_file():
             raise ConfigError(f"There is no sound file at {audio}; check the path.")
@@ -206,6 +228,26 @@ def _speak(options: argparse.Namespace, audio: Path) -> None:
         path = _output(options.render, audio, options.audio)
         rendering.render_movie(context.scene, path, options.engine, _bar(f"rendering {path.name}"))
         print(f"Rendered {path}", flush=True)
+
+
+def _dub(options: argparse.Namespace, audio: Path) -> None:
+    """Dub one sound, and save the scene with the film in its sequencer if that is wanted."""
+    order = DubOrder(
+        options.model,
+        options.dub,
+        audio.absolute(),
+        _output(options.dub_output, audio, options.audio),
+        options.dub_style,
+        options.dub_length,
+        options.mark,
+        options.anyway,
+        options.python or dub_python(bpy.context),
+    )
+    print(dubbing.dub(bpy.context.scene, order, _bar(f"dubbing {audio.name}")), flush=True)
+    if options.save:
+        path = _output(options.save, audio, options.audio)
+        files.save_copy(path)
+        print(f"Saved {path}", flush=True)
 
 
 def _texture_folder(options: argparse.Namespace, audio: Path) -> Path | None:

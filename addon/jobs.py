@@ -39,13 +39,13 @@ class BackgroundJob:
         self._process: subprocess.Popen[bytes] | None = None
         self._answer: dict[str, Any] = {}
 
-    def start(self, module: str, arguments: Sequence[str], folder: Path) -> None:
-        """Run a module of `folder` with Blender's own Python.
+    def start(self, module: str, arguments: Sequence[str], folder: Path, python: Path | None = None) -> None:
+        """Run a module of `folder` with Blender's own Python, or with another one that has it installed.
 
         Raises:
             WorkerError: If no process can be started.
         """
-        command = [str(python_executable()), "-E", "-s", "-m", module, *arguments]
+        command = [str(python or python_executable()), "-E", "-s", "-m", module, *arguments]
         try:
             with self._answers.open("wb") as answers, self._complaints.open("wb") as complaints:
                 self._process = subprocess.Popen(

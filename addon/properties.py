@@ -55,6 +55,40 @@ class LipSyncModelCard(bpy.types.PropertyGroup):
         self.licence = description.licence
 
 
+class LipSyncDub(bpy.types.PropertyGroup):
+    """The choices of the panel for dubbing, saved in the scene."""
+
+    target: StringProperty(
+        name="Video", description="A video of the model's speaker", subtype="FILE_PATH", options=_FILE_OPTIONS
+    )
+    output: StringProperty(
+        name="Write to",
+        description="The .mp4 file to write; beside the video if empty",
+        subtype="FILE_PATH",
+        options=_FILE_OPTIONS,
+    )
+    style: EnumProperty(
+        name="Style",
+        items=(
+            ("natural", "Natural", "The face as it was filmed"),
+            ("cartoon", "Cartoon", "Flat colours and drawn contours"),
+        ),
+    )
+    length: EnumProperty(
+        name="Length",
+        description="What happens where video and speech differ in length",
+        items=(
+            ("loop", "Loop Video", "As long as the speech: a shorter video plays back and forth"),
+            ("hold", "Hold Last Frame", "As long as the speech: the last frame of a shorter video stays"),
+            ("keep", "Keep Video", "As long as the video"),
+        ),
+    )
+    mark: BoolProperty(name="Visible Mark", description="Write a small mark into every picture", default=False)
+    anyway: BoolProperty(
+        name="Other Person Too", description="Even if the video seems to show another person", default=False
+    )
+
+
 class LipSyncSettings(bpy.types.PropertyGroup):
     """The choices of the panel, saved in the scene."""
 
@@ -103,6 +137,7 @@ class LipSyncSettings(bpy.types.PropertyGroup):
         type=bpy.types.Object,
         poll=_is_character,
     )
+    dub: PointerProperty(type=LipSyncDub)
     face_unit: FloatProperty(
         name="Eye Distance",
         description="Size of the talking head: the distance of the outer corners of its eyes",
@@ -124,7 +159,7 @@ class LipSyncSession(bpy.types.PropertyGroup):
     is_error: BoolProperty()
 
 
-CLASSES = (LipSyncModelCard, LipSyncSettings, LipSyncSession)
+CLASSES = (LipSyncModelCard, LipSyncDub, LipSyncSettings, LipSyncSession)
 
 
 def attach() -> None:

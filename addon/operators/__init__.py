@@ -1,6 +1,6 @@
 """The buttons: each a short story of what the user wants."""
 
-from . import mapping, transfer
+from . import dub, mapping, transfer
 from .cancel import LIPSYNC_OT_cancel
 from .generate import LIPSYNC_OT_generate
 from .import_model import LIPSYNC_OT_import_model, LIPSYNC_OT_use_built_in_model
@@ -20,4 +20,5 @@ CLASSES: tuple[type, ...] = (
     LIPSYNC_OT_cancel,
     *mapping.CLASSES,
     *transfer.CLASSES,
+    *dub.CLASSES,
 )

@@ -1,4 +1,4 @@
-"""Sound strips of a scene's sequencer, under the names that they have in this Blender."""
+"""Sounds and films in a scene's sequencer, under the names that they have in this Blender."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from ...lipsync_core.errors import AudioError
 from .ownership import claim, is_ours
 
 ROLE = "speech"
+FILM_ROLE = "dub"
 _LAST_CHANNEL = 128
 
 
@@ -54,7 +55,7 @@ def place_sound(scene: bpy.types.Scene, file: Path, first_frame: int) -> None:
     if scene.sequence_editor is None:
         scene.sequence_editor_create()
     strips = _strips(scene)
-    _remove_own(strips)
+    _remove_own(strips, ROLE)
     strip = strips.new_sound(file.stem, str(file), _LAST_CHANNEL, first_frame)
     claim(strip, ROLE)
     strip.channel = _free_channel(strips, strip)
@@ -62,9 +63,31 @@ def place_sound(scene: bpy.types.Scene, file: Path, first_frame: int) -> None:
         scene.sync_mode = "AUDIO_SYNC"
 
 
-def _remove_own(strips: Any) -> None:
-    for strip in [strip for strip in strips if is_ours(strip, ROLE)]:
-        sound = strip.sound
+def place_film(scene: bpy.types.Scene, file: Path, first_frame: int) -> tuple[int, int]:
+    """Lay a film with its sound into the sequencer in place of the one that we laid there before.
+
+    Returns:
+        The first and the last frame that it shows.
+    """
+    if scene.sequence_editor is None:
+        scene.sequence_editor_create()
+    strips = _strips(scene)
+    _remove_own(strips, FILM_ROLE)
+    film = strips.new_movie(file.stem, str(file), _LAST_CHANNEL, first_frame)
+    laid = [film]
+    if has_sound():
+        laid.append(strips.new_sound(file.stem, str(file), _LAST_CHANNEL - 1, first_frame))
+    for strip in laid:
+        claim(strip, FILM_ROLE)
+        strip.channel = _free_channel(strips, strip)
+    first, end = visible_frames(film)
+    scene.frame_end = max(scene.frame_end, end - 1)
+    return first, end - 1
+
+
+def _remove_own(strips: Any, role: str) -> None:
+    for strip in [strip for strip in strips if is_ours(strip, role)]:
+        sound = getattr(strip, "sound", None)
         strips.remove(strip)
         if sound is not None and sound.users == 0:
             bpy.data.sounds.remove(sound)
