@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lipsync3d", description="Audio-driven 3D faces, trained on a short video.")
     parser.add_argument("--version", action="version", version=f"lipsync3d {__version__}")
     verb = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (_prepare, _train, _export, _evaluate, _animate, _virtual_speaker):
+    for add in (_prepare, _train, _export, _evaluate, _animate, _dub, _virtual_speaker):
         add(verb)
     return parser
 
@@ -115,6 +115,24 @@ def _animate(verb: _Verbs) -> None:
     parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech: WAV, MP3, FLAC, OGG, M4A")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT", help=".csv (Live Link Face) or .npz")
     parser.add_argument("--fps", type=float, help="frames per second (the footage's own)")
+
+
+def _dub(verb: _Verbs) -> None:
+    parser = _add(verb, "dub", verbs.dub, "Put new speech into a video of a model's speaker.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("target", type=Path, metavar="TARGET", help="video of the same speaker")
+    parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech, or a video with speech")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT.mp4")
+    length = parser.add_mutually_exclusive_group()
+    for flag, value, text in (
+        ("--loop-target", "loop", "as long as the speech: play a shorter target back and forth, cut a longer one"),
+        ("--hold-last", "hold", "as long as the speech: hold the last frame of a shorter target"),
+        ("--keep-length", "keep", "as long as the target: cut a longer speech, rest after a shorter one"),
+    ):
+        length.add_argument(flag, dest="length", action="store_const", const=value, default="loop", help=text)
+    parser.add_argument("--mark", action="store_true", help="write a small visible mark into every picture")
+    parser.add_argument("--landmarker", type=Path, help="track with this face_landmarker.task instead")
+    parser.add_argument("--json-progress", action="store_true", help="print progress and result as lines of JSON")
 
 
 def _virtual_speaker(verb: _Verbs) -> None:

@@ -15,6 +15,7 @@ from ..audio.waveform import Waveform, speech_waveform
 from ..errors import VideoError
 
 _SHORTEST_FRAMES = 5  # fewer pictures than this are no footage of speech
+_NEAR_THE_START = 0.5  # s: earlier than this no search is worth it; files that seek badly are searched so much earlier
 # Picture and sound may differ in length by the larger of this many seconds and this share of the longer.
 _LARGEST_DIFFERENCE = (1.0, 0.1)
 
@@ -32,8 +33,13 @@ class VideoFrame:
     seconds: float
 
 
-def read_frames(path: Path) -> Iterator[VideoFrame]:
+def read_frames(path: Path, from_seconds: float | None = None) -> Iterator[VideoFrame]:
     """Decode the pictures of a video one after the other.
+
+    Args:
+        path: The video.
+        from_seconds: Begin at the last picture before this time, on the file's clock, that needs no other to be
+            decoded; at the first one if None.
 
     Raises:
         VideoError: If the file cannot be read or has no video stream.
@@ -47,6 +53,8 @@ def read_frames(path: Path) -> Iterator[VideoFrame]:
                 raise VideoError(f"{path} has no video stream; choose a video of the speaker.")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
+            if from_seconds is not None and from_seconds > _NEAR_THE_START:
+                container.seek(int((from_seconds - _NEAR_THE_START) / stream.time_base), stream=stream)
             yield from _timed(container.decode(stream), float(1 / (stream.average_rate or 25)))
     except av.FFmpegError as fault:
         raise VideoError(f"{path} cannot be read as video ({fault.strerror}); convert it to MP4.") from fault
