@@ -1,1 +1,1 @@
-"""New speech put into a video of the same speaker: the normalisations run backwards (Lahiri et al. 2021, section 3.3)."""
+"""New speech put into a video of its speaker: the normalisations run backwards (Lahiri et al. 2021, section 3.3)."""

@@ -104,7 +104,7 @@ def _look_at(
     """Track the face in a target, and find its light."""
     meter = LightMeter(tracker, model.neutral, texture)
     track = track_face(_counted(read_frames(path), count_frames(path), progress), meter, str(path))
-    return _Target(lay_target(track, model.neutral), meter.light(track.detected), track.seconds)
+    return _Target(lay_target(track, model), meter.light(track.detected), track.seconds)
 
 
 def _counted(frames: Iterator[VideoFrame], expected: int, progress: Progress) -> Iterator[VideoFrame]:
