@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -17,12 +18,13 @@ from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
 from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, FaceTracker
 from lipsync_core.errors import ConfigError, FormatError
 from lipsync_core.livelink import write_livelink
-from lipsync_core.model.model_file import MODEL_SUFFIX, SpeechModel, read_model, write_model
+from lipsync_core.model.model_file import MODEL_SUFFIX, NOT_STATED, SpeechModel, read_model, write_model
 from lipsync_core.synthesis import synthesize
 
 from .terminal import json_lines, progress_bar, quiet_native_code
 
 _FILM_SUFFIX = ".mp4"
+_LOG = logging.getLogger(__name__)
 
 
 def prepare(options: argparse.Namespace) -> None:
@@ -46,11 +48,21 @@ def prepare(options: argparse.Namespace) -> None:
         consent=options.consent,
         licence=options.licence,
     )
+    _warn_of_no_consent(options.consent, "this clip")
     quiet = nullcontext() if options.verbose else quiet_native_code()
     with quiet, progress_bar("reading the face") as report:
         clip = prepare_clip(options.videos, _tracker(options.landmarker), settings, report)
     write_clip(options.output, clip)
     print(f"{options.output}: {len(clip.takes)} takes, {clip.duration:.1f} s at {clip.fps:g} frames a second")
+
+
+def _warn_of_no_consent(consent: str, what: str) -> None:
+    if consent == NOT_STATED:
+        _LOG.warning(
+            "nobody's consent is stated for %s, and all that is made of it will say so; "
+            'give `prepare --consent "who agreed, how"`.',
+            what,
+        )
 
 
 def _tracker(landmarker: Path | None) -> FaceTracker:
@@ -150,7 +162,8 @@ def dub(options: argparse.Namespace) -> None:
     if options.output.suffix != _FILM_SUFFIX:
         raise FormatError(f"{options.output} should end in {_FILM_SUFFIX}.")
     model = read_model(options.model)
-    wanted = DubOptions(options.length, options.mark)
+    wanted = DubOptions(options.style, options.length, options.mark, options.anyway)
+    _warn_of_no_consent(model.description.consent, f"the model of {model.description.speaker}")
     quiet = nullcontext() if options.verbose else quiet_native_code()
     shown = json_lines(sys.stdout) if options.json_progress else progress_bar("dubbing")
     with quiet, shown as report:
@@ -160,6 +173,8 @@ def dub(options: argparse.Namespace) -> None:
         print(json.dumps({"done": str(options.output), "report": asdict(result)}), flush=True)
         return
     print(f"{options.output}: {result.frames} frames, {result.seconds:.1f} s")
+    if result.repeated:
+        print("the target is shorter than the speech; --keep-length, --loop-target and --hold-last say what to do")
     for start, end in result.lost:
         print(f"unchanged from {start:.2f} s to {end:.2f} s of the target: the face was lost or covered")
 

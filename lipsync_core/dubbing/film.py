@@ -30,11 +30,15 @@ class ShownPicture:
         image: `(H, W, 3)` uint8, sRGB.
         seconds: When it is first shown, s.
         end: When it is no longer shown, s.
+        planes: The picture that it was made from as YUV, see `capture.video.VideoFrame`; None if there is none.
+        changed: Rows and columns of `image` outside which that is still what is shown.
     """
 
     image: NDArray[np.uint8]
     seconds: float
     end: float
+    planes: NDArray[np.uint8] | None = None
+    changed: tuple[slice, slice] = (slice(None), slice(None))
 
 
 @dataclass(frozen=True)
@@ -123,11 +127,10 @@ class _Writing:
         size: tuple[int, ...] | None = None
         end = 0.0
         for picture in pictures:
-            image = _even(picture.image)
             if size is None:
-                size = image.shape
+                size = _even(picture.image).shape
                 self._open(*size[:2])
-            self._container.mux(self._video.encode(self._frame(image, picture.seconds)))
+            self._container.mux(self._video.encode(self._frame(picture)))
             self._hear_until(picture.end)
             end = picture.end
         if size is None:
@@ -144,12 +147,27 @@ class _Writing:
         codec.color_primaries, codec.color_trc = self._form.primaries, self._form.transfer
         codec.sample_aspect_ratio = self._form.aspect
 
-    def _frame(self, image: NDArray[np.uint8], seconds: float) -> Any:
-        frame = self._av.VideoFrame.from_ndarray(image, format="rgb24")
-        wanted = "ITU709" if self._form.matrix == 1 else "ITU601"
-        frame = frame.reformat(format="yuv420p", dst_colorspace=wanted)
-        frame.pts, frame.time_base = round(seconds / _CLOCK), _CLOCK
+    def _frame(self, picture: ShownPicture) -> Any:
+        if picture.planes is None:
+            planes = self._yuv(_even(picture.image))
+        else:
+            planes = picture.planes.copy()
+            rows, columns = (
+                _even_slice(part, size) for part, size in zip(picture.changed, picture.image.shape[:2], strict=True)
+            )
+            if rows.stop > rows.start and columns.stop > columns.start:
+                _paste(planes, self._yuv(picture.image[rows, columns]), rows, columns)
+        frame = self._av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.pts, frame.time_base = round(picture.seconds / _CLOCK), _CLOCK
+        frame.colorspace, frame.color_range = self._form.matrix, 1
         return frame
+
+    def _yuv(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Turn `(H, W, 3)` RGB with even sides into planes `(H * 3 / 2, W)`."""
+        frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        wanted = "ITU709" if self._form.matrix == 1 else "ITU601"
+        planes: NDArray[np.uint8] = frame.reformat(format="yuv420p", dst_colorspace=wanted).to_ndarray()
+        return planes
 
     def _hear_until(self, seconds: float) -> None:
         end = min(round(seconds * self._rate), len(self._sound))
@@ -173,3 +191,23 @@ def _at_aac_rate(sound: DecodedSound) -> tuple[NDArray[np.float32], int]:
 def _even(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = image.shape[:2]
     return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge") if (height | width) % 2 else image
+
+
+def _even_slice(part: slice, size: int) -> slice:
+    """Widen a slice of an axis of even size to even limits."""
+    start, stop, _ = part.indices(size)
+    return slice(start - start % 2, stop + stop % 2)
+
+
+def _paste(planes: NDArray[np.uint8], patch: NDArray[np.uint8], rows: slice, columns: slice) -> None:
+    """Lay the planes of a patch into those of a picture, in place."""
+    for whole, part, step in zip(_split(planes), _split(patch), (1, 2, 2), strict=True):
+        whole[rows.start // step : rows.stop // step, columns.start // step : columns.stop // step] = part
+
+
+def _split(planes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return views of luma `(H, W)`, U and V `(H / 2, W / 2)` of contiguous planes."""
+    height, width = planes.shape[0] * 2 // 3, planes.shape[1]
+    flat, area = planes.reshape(-1), height * width
+    u, v = (flat[area + k * area // 4 : area + (k + 1) * area // 4] for k in (0, 1))
+    return planes[:height], u.reshape(height // 2, width // 2), v.reshape(height // 2, width // 2)

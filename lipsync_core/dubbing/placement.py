@@ -21,7 +21,10 @@ from ..model.model_file import SpeechModel
 
 _POSE_PULL = 0.05  # of the regression on the pose, squared terms: heads that hardly turn explain nothing
 _SPEECH_SHAPES = 4  # main motions of the model: what these explain is taken for speech (97 % of a news reader's)
-_SPOKEN_REACH = (0.05, 0.3)  # face units from lips and chin: up to the first all is predicted, beyond the second nothing
+_SPOKEN_REACH = (
+    0.05,
+    0.3,
+)  # face units from lips and chin: up to the first all is predicted, beyond the second nothing
 _SMOOTHING = Smoothing(skull=0)
 _FADE_FRAMES = 5  # over which the new speech fades out before the face is lost, and in after it
 
@@ -35,12 +38,15 @@ class TargetFace:
         rest: `(T, 468, 3)` float32, the same face saying nothing, in each frame's pose, face units. It is the model's
             neutral face, changed by how this video's face differs on the whole and with the head's pose: a tracker
             bends the jaw as the head turns. What could be speech is left out of both.
-        usable: `(T,)` bool, False where the face was lost.
+        usable: `(T,)` bool, False where the face was lost or covered.
+        unlikeness: How far this face is from the model's, all but speech and pose: root mean square over the points,
+            face units.
     """
 
     face: NormalisedFace
     rest: NDArray[np.float32]
     usable: BoolArray
+    unlikeness: float
 
     def __post_init__(self) -> None:
         frames = check_shape("TargetFace.rest", self.rest, "T 468 3")["T"]
@@ -64,23 +70,35 @@ class Placement:
     strength: NDArray[np.float32]
 
 
-def lay_target(track: LandmarkTrack, model: SpeechModel) -> TargetFace:
-    """Lay a tracked target on a model's neutral face."""
+def lay_target(track: LandmarkTrack, model: SpeechModel, covered: BoolArray) -> TargetFace:
+    """Lay a tracked target on a model's neutral face.
+
+    Args:
+        track: The target's face.
+        model: The speaker.
+        covered: `(T,)` where something hides the mouth.
+    """
     face = normalise_speaker([track], model.neutral, _SMOOTHING)[0]
-    return TargetFace(face, _at_rest(face, track.detected, model), track.detected)
+    usable = track.detected & ~covered
+    own, bent = _own_face(face, usable if usable.any() else track.detected, model)
+    rest = (model.neutral + own + bent).astype(np.float32)
+    return TargetFace(face, rest, usable, float(np.sqrt(np.square(own).sum(axis=1).mean())))
 
 
-def _at_rest(face: NormalisedFace, detected: BoolArray, model: SpeechModel) -> NDArray[np.float32]:
-    """Regress the points on the pose, and keep what the model's main motions do not explain."""
-    offsets = (face.vertices - model.neutral).reshape(len(face.vertices), -1)[detected]
+def _own_face(face: NormalisedFace, known: BoolArray, model: SpeechModel) -> tuple[FloatArray, FloatArray]:
+    """Regress the points of some frames on the pose, and keep what the model's main motions do not explain.
+
+    Returns:
+        How the face differs from the model's on the whole, `(468, 3)`, and with each frame's pose, `(T, 468, 3)`.
+    """
+    offsets = (face.vertices - model.neutral).reshape(len(face.vertices), -1)[known]
     terms = pose_terms(face.head.angles())
-    centred = terms - terms[detected].mean(axis=0)
-    known, usual = centred[detected], offsets.mean(axis=0)
-    squares = known.T @ known + _POSE_PULL * len(known) * np.eye(known.shape[1])
-    bent = np.linalg.solve(squares, known.T @ (offsets - usual))
+    centred, usual = terms - terms[known].mean(axis=0), offsets.mean(axis=0)
+    squares = centred[known].T @ centred[known] + _POSE_PULL * known.sum() * np.eye(terms.shape[1])
+    bent = np.linalg.solve(squares, centred[known].T @ (offsets - usual))
     speech, _ = np.linalg.qr(model.shapes[:_SPEECH_SHAPES].reshape(_SPEECH_SHAPES, -1).T)
     usual, bent = (part - (part @ speech) @ speech.T for part in (usual, bent))
-    return (model.neutral + (usual + centred @ bent).reshape(face.vertices.shape)).astype(np.float32)
+    return usual.reshape(-1, 3), (centred @ bent).reshape(face.vertices.shape)
 
 
 def place(target: TargetFace, order: IntArray, offsets: FloatArray, strength: FloatArray) -> Placement:

@@ -16,7 +16,6 @@ from ..audio.decoding import import_av
 from ..errors import VideoError
 from ..model.model_file import ModelDescription
 
-NOT_STATED = "not stated"
 MARK = "SYNTHETIC"
 _SOFTWARE = f"LipSync3D {__version__}"
 _MARK_HEIGHT = 0.022  # of the picture's shorter side

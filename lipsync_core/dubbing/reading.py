@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..arrays import FloatArray, IntArray
-from ..capture.video import read_frames
+from ..capture.video import VideoFrame, read_frames
 from ..errors import VideoError
 
 _BACKWARDS_BYTES = 200e6  # of pictures that are kept while a video is played backwards
 _LESS = 1e-4  # s: rounding of times
 
 
-def pictures_in_order(path: Path, seconds: FloatArray, order: IntArray) -> Iterator[NDArray[np.uint8]]:
+def pictures_in_order(path: Path, seconds: FloatArray, order: IntArray) -> Iterator[VideoFrame]:
     """Decode pictures in the order in which they are shown.
 
     Args:
@@ -25,7 +24,7 @@ def pictures_in_order(path: Path, seconds: FloatArray, order: IntArray) -> Itera
         order: `(K,)` frame numbers, which go up or down by one, or stay.
 
     Yields:
-        Pictures `(H, W, 3)`; the same object again while the number stays.
+        Pictures with their planes; the same object again while the number stays.
 
     Raises:
         VideoError: If the video is not what it was when the times were read.
@@ -40,7 +39,7 @@ def pictures_in_order(path: Path, seconds: FloatArray, order: IntArray) -> Itera
                 yield from kept[::-1]
         else:
             for picture in _forwards(path, seconds, run):
-                size = picture.nbytes
+                size = picture.image.nbytes * 3 // 2
                 yield picture
 
 
@@ -51,10 +50,10 @@ def _runs(order: IntArray) -> list[IntArray]:
     return np.split(order, turns + 1) if len(order) > 2 else [order]
 
 
-def _forwards(path: Path, seconds: FloatArray, run: IntArray) -> Iterator[NDArray[np.uint8]]:
+def _forwards(path: Path, seconds: FloatArray, run: IntArray) -> Iterator[VideoFrame]:
     """Decode a run of frame numbers that go up by one or stay."""
     wanted = int(run[0])
-    frames = read_frames(path, float(seconds[wanted]))
+    frames = read_frames(path, float(seconds[wanted]), planes=True)
     picture, number = None, wanted - 1
     for goal in run:
         while number < goal:
@@ -63,6 +62,6 @@ def _forwards(path: Path, seconds: FloatArray, run: IntArray) -> Iterator[NDArra
                 raise VideoError(f"{path} became shorter while it was read; start again.")
             if frame.seconds < seconds[wanted] - _LESS:
                 continue
-            picture, number = frame.image, number + 1
+            picture, number = frame, number + 1
         assert picture is not None  # the first goal lies after the start
         yield picture

@@ -27,6 +27,7 @@ _GRID = 32  # values across and down that are kept of a gain, which is smooth ov
 _BLOCK = 16  # frames at a time
 _STILLED_FRAMES = 9  # over which the light is averaged
 _STRANGE = 0.12  # luma by which skin that is seen may differ from the reference's in the same light
+_HIDDEN = 0.2  # share of the skin about the mouth that may look stranger than in most frames
 
 Array = NDArray[np.float32]
 
@@ -53,6 +54,11 @@ class TargetLight:
         check_shape("TargetLight.slope", self.slope, f"{frames} 3")
         check_shape("TargetLight.bias", self.bias, f"{frames} 3")
         check_shape("TargetLight.strangeness", self.strangeness, f"{frames}")
+
+    @property
+    def covered(self) -> BoolArray:
+        """`(T,)` where something hides the skin about the mouth: it looks much stranger there than in most frames."""
+        return self.strangeness > float(np.median(self.strangeness)) + _HIDDEN
 
     def of_crops(self, frames: NDArray[np.int32], texture: TextureModel) -> Light:
         """Return the light of some frames over the lip crop, `(n, 128, 128)`."""
