@@ -13,19 +13,17 @@ from ..face.topology import FACE_OVAL, LOWER_INNER_LIP, LOWER_OUTER_LIP, UPPER_I
 Picture = NDArray[np.uint8]
 
 _NOSE_WINGS = ((129, 64, 98, 97, 2, 326, 327, 294, 358),)  # from the speaker's right wing, under the tip, to the left
-_NOSE_RIDGE = ((193, 122, 188, 114), (417, 351, 412, 343))  # either side of the bridge
 _CHEEKS_AND_CHIN = (FACE_OVAL[FACE_OVAL.index(454) : FACE_OVAL.index(234) + 1],)  # from ear to ear under the chin
 _LIPS = (UPPER_OUTER_LIP, LOWER_OUTER_LIP, UPPER_INNER_LIP, LOWER_INNER_LIP)
 CONTOURS: tuple[tuple[tuple[int, ...], float], ...] = (
     *((line, 1.0) for line in _LIPS),
     *((line, 1.0) for line in _NOSE_WINGS),
-    *((line, 0.6) for line in _NOSE_RIDGE),
     *((line, 1.4) for line in _CHEEKS_AND_CHIN),
 )
 """Points along each line that is drawn, and its thickness over the usual one."""
 
-_THICKNESS = 0.014  # face units
-_INK = (38, 22, 20)  # sRGB
+_THICKNESS = 0.011  # face units
+_INK = (58, 34, 30)  # sRGB
 _SUBDIVISIONS = 6  # between two points of a line
 _FINE = 4  # binary places of px in which lines are drawn
 _PASSES = 3  # of the bilateral filter

@@ -18,7 +18,7 @@ from ..capture.unrolling import UnrolledFrames, unroll
 from ..capture.video import VideoFrame
 from ..model.texture import TextureModel
 from ..texture.layout import ATLAS_SIZE
-from ..texture.lighting import Light, LightSettings, fit_light, luma, remove_highlights, skin_mask, surface_mask
+from ..texture.lighting import Light, LightSettings, fit_light, remove_highlights, skin_mask, surface_mask
 from ..texture.warping import sample
 
 _SIDE = ATLAS_SIZE // 2  # px of the atlases in which the light is looked for
@@ -26,7 +26,7 @@ _SETTINGS = LightSettings(patch=8)  # the paper's patch, on atlases of half the 
 _GRID = 32  # values across and down that are kept of a gain, which is smooth over 16 px of 256
 _BLOCK = 16  # frames at a time
 _STILLED_FRAMES = 9  # over which the light is averaged
-_STRANGE = 0.12  # luma by which skin that is seen may differ from the reference's in the same light
+_STRANGE = 0.15  # sRGB value by which skin may differ from the reference's in the same light
 _HIDDEN = 0.2  # share of the skin about the mouth that may look stranger than in most frames
 
 Array = NDArray[np.float32]
@@ -41,7 +41,7 @@ class TargetLight:
         slope: `(T, 3)` float32, of each colour channel.
         bias: `(T, 3)` float32.
         strangeness: `(T,)` float32, share of the skin about the mouth that does not look like the reference's in any
-            light: high where something covers the face.
+            light, and share by which its light differs from that of other frames: high where something covers it.
     """
 
     gain: Array
@@ -109,8 +109,19 @@ class LightMeter:
         positions = np.interp(np.arange(len(detected)), found, np.arange(len(found)))
         nearest = np.rint(positions).astype(int)
         parts = [np.concatenate(part) for part in zip(*self._measured, strict=True)]
+        strange = (parts[3] + self._unusual(parts[0]))[nearest]
         gain, slope, bias = (_stilled(part[nearest]) for part in parts[:3])
-        return TargetLight(gain, slope, bias, parts[3][nearest])
+        return TargetLight(gain, slope, bias, strange)
+
+    def _unusual(self, gain: Array) -> Array:
+        """Return how much the gain about the mouth differs from the usual, against that of the whole face, `(T,)`."""
+        rows, columns = (
+            slice(part.start * _GRID // ATLAS_SIZE, part.stop * _GRID // ATLAS_SIZE)
+            for part in self._texture.layout.crop
+        )
+        change = gain - np.median(gain, axis=0)
+        change -= np.median(change, axis=(1, 2), keepdims=True)
+        return np.abs(change[:, rows, columns]).mean(axis=(1, 2))
 
     def _measure(self) -> None:
         """Find the light of the waiting frames."""
@@ -123,13 +134,13 @@ class LightMeter:
         light = fit_light(dull, target, surface_mask(covering), skin, _SETTINGS)
         step = _SIDE // _GRID
         gain = np.log(light.gain).reshape(len(atlases), _GRID, step, _GRID, step).mean(axis=(2, 4))
-        strange = self._strangeness(luma(light.remove(dull)) - luma(target), skin)
+        strange = self._strangeness(np.abs(light.remove(dull) - target).max(axis=-1), skin)
         self._measured.append((gain, light.slope, light.bias, strange))
 
     def _strangeness(self, difference: Array, skin: BoolArray) -> Array:
         rows, columns = (slice(part.start // 2, part.stop // 2) for part in self._texture.layout.crop)
         seen = skin[:, rows, columns]
-        strange = seen & (np.abs(difference[:, rows, columns]) > _STRANGE)
+        strange = seen & (difference[:, rows, columns] > _STRANGE)
         return (strange.sum(axis=(1, 2)) / np.maximum(seen.sum(axis=(1, 2)), 1)).astype(np.float32)
 
 
