@@ -9,15 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray
-from ..face.topology import LIPS, LOWER_OUTER_LIP, UPPER_OUTER_LIP, face_triangles
+from ..face.topology import LIPS, LOWER_MIDDLE_LIP, UPPER_MIDDLE_LIP, face_triangles
 from ..texture.warping import rasterise
 from .displacement import Region, displacement, moved_region, region_around
 
 Array = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
-_BEYOND_LIPS = 0.015  # face units by which the predicted mouth reaches beyond the border of the lip red
-_FEATHER = 0.05  # face units over which it goes over into the filmed skin
+_FEATHER = 0.06  # face units over which the predicted mouth goes over into the filmed skin
 _RINGS = 4  # of triangles around the lips that the predicted texture is read from
 _FINE = 4  # binary places of px in which outlines are drawn
 
@@ -70,7 +69,7 @@ def warp(picture: Picture, field: Array, region: Region) -> Picture:
 
 def lay_mouth(skin: Picture, region: Region, face: FaceInPicture) -> Picture:
     """Lay the predicted mouth over the moved skin of a region, in place."""
-    margin = (_BEYOND_LIPS + 2 * _FEATHER) * face.unit
+    margin = 2 * _FEATHER * face.unit
     inner = region_around(face.spoken[list(LIPS)] - region.corner, margin, region.width, region.height)
     if not inner.width or not inner.height:
         return skin
@@ -94,15 +93,18 @@ def _rendered(at: FloatArray, face: FaceInPicture, inner: Region) -> tuple[Array
 
 
 def mouth_share(at: FloatArray, unit: float, height: int, width: int) -> Array:
-    """Return how much of each pixel the predicted mouth fills, `(height, width)`: 1 on the lips, fading around them."""
+    """Return how much of each pixel the predicted mouth fills, `(height, width)`.
+
+    All of it up to the middle of the lip red; from there it fades into the filmed lips and skin, which are sharper.
+    """
     import cv2
 
-    outline = at[list(UPPER_OUTER_LIP + LOWER_OUTER_LIP[-2:0:-1])]
-    mask = np.zeros((height, width), np.float32)
+    outline = at[list(UPPER_MIDDLE_LIP + LOWER_MIDDLE_LIP[-2:0:-1])]
+    mask = np.ones((height, width), np.uint8)
     fine = np.rint((outline - 0.5) * 2**_FINE).astype(np.int32)
-    cv2.fillPoly(mask, [fine], (1.0,), cv2.LINE_8, _FINE)
-    distance = cv2.distanceTransform((mask == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5)
-    rest = 1 - np.clip((distance - _BEYOND_LIPS * unit) / (_FEATHER * unit), 0, 1)
+    cv2.fillPoly(mask, [fine], (0,), cv2.LINE_8, _FINE)
+    distance = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_5)
+    rest = 1 - np.clip(distance / (_FEATHER * unit), 0, 1)
     return np.asarray(rest * rest * (3 - 2 * rest), np.float32)
 
 

@@ -18,7 +18,7 @@ from ..texture.warping import rasterise
 
 Array = NDArray[np.float32]
 
-_REACH = 0.5  # face units beyond the face's outline over which its motion fades out
+_REACH = 0.4  # face units beyond the face's outline over which its motion fades out
 _CELLS = 40  # of the field in a face unit
 _EASING = 0.06  # face units over which the field is smoothed beyond the outline
 _MARGIN = 2  # cells of no motion at the border
