@@ -132,6 +132,7 @@ def _dub(verb: _Verbs) -> None:
         ("--keep-length", "keep", "as long as the target: cut a longer speech, rest after a shorter one"),
     ):
         length.add_argument(flag, dest="length", action="store_const", const=value, default="loop", help=text)
+    parser.add_argument("--no-relight", action="store_true", help="leave the predicted mouth in the light it learned")
     parser.add_argument("--mark", action="store_true", help="write a small visible mark into every picture")
     parser.add_argument("--anyway", action="store_true", help="even if the target seems to show another person")
     parser.add_argument("--landmarker", type=Path, help="track with this face_landmarker.task instead")

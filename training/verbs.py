@@ -162,7 +162,13 @@ def dub(options: argparse.Namespace) -> None:
     if options.output.suffix != _FILM_SUFFIX:
         raise FormatError(f"{options.output} should end in {_FILM_SUFFIX}.")
     model = read_model(options.model)
-    wanted = DubOptions(options.style, options.length, options.mark, options.anyway)
+    wanted = DubOptions(
+        style=options.style,
+        length=options.length,
+        relight=not options.no_relight,
+        mark=options.mark,
+        anyway=options.anyway,
+    )
     _warn_of_no_consent(model.description.consent, f"the model of {model.description.speaker}")
     quiet = nullcontext() if options.verbose else quiet_native_code()
     shown = json_lines(sys.stdout) if options.json_progress else progress_bar("dubbing")

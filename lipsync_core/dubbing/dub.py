@@ -53,12 +53,14 @@ class DubOptions:
     Attributes:
         style: As filmed, or as a cartoon.
         length: What gives way where target and speech differ in length.
+        relight: Bring the predicted texture into the target's light.
         mark: Write a small visible mark into every picture.
         anyway: Dub the video even if it shows another person than the model's.
     """
 
     style: Style = "natural"
     length: Length = "loop"
+    relight: bool = True
     mark: bool = False
     anyway: bool = False
 
@@ -126,7 +128,7 @@ def dub(
     """
     options = options or DubOptions()
     _refuse_to_overwrite(output, target, sound)
-    texture = texture_of(model)
+    texture_of(model)
     heard = decode_sound(sound)
     speech = speech_waveform(heard.channels, heard.sample_rate, str(sound))
     seen = look_at(target, model, tracker, part_of(progress, 0.0, _TRACKING_SHARE))
@@ -136,7 +138,7 @@ def dub(
             f"{seen.face.unlikeness:.1%} of the eye distance); choose that speaker's model, or dub it anyway."
         )
     plan = schedule(seen.seconds, speech.duration, options.length)
-    faces = speaking_faces(model, texture, seen, plan, speech)
+    faces = speaking_faces(model, seen, plan, speech, relight=options.relight)
     pictures = _composed(faces, seen, plan, target, options, part_of(progress, _TRACKING_SHARE, 1.0))
     metadata = Provenance.of(model.description, target.name).metadata()
     write_film(output, pictures, heard, read_form(target), metadata)
@@ -165,14 +167,15 @@ def look_at(path: Path, model: SpeechModel, tracker: FaceTracker, progress: Prog
     """
     meter = LightMeter(tracker, model.neutral, texture_of(model))
     track = track_face(_counted(read_frames(path), count_frames(path), progress), meter, str(path))
-    light = meter.light(track.detected)
+    light = meter.light()
     return SeenTarget(lay_target(track, model, light.covered), light, track.seconds)
 
 
 def speaking_faces(
-    model: SpeechModel, texture: TextureModel, target: SeenTarget, plan: Schedule, speech: Waveform
+    model: SpeechModel, target: SeenTarget, plan: Schedule, speech: Waveform, *, relight: bool = True
 ) -> Iterator[FaceInPicture]:
     """Predict, place and light the face of each picture of a film."""
+    texture = texture_of(model)
     codes = predict_codes(model, speech, plan.middles)
     strength = fading_strength(target.face.usable)
     crops = (crop for block, _ in texture.paint(codes, model.vertices(codes), best_runtime()) for crop in block)
@@ -180,9 +183,9 @@ def speaking_faces(
         order = plan.frames[first : first + _BLOCK]
         vertices = model.vertices(codes[first : first + _BLOCK])
         placed = place(target.face, order, vertices - model.neutral, strength)
-        light = target.light.of_crops(order, texture)
-        lit = light.restore(np.stack(list(islice(crops, len(order))))) * np.float32(255)
-        yield from _each(placed, lit, texture.layout.crop_points(vertices))
+        painted = np.stack(list(islice(crops, len(order))))
+        lit = target.light.of_crops(order, texture).restore(painted) if relight else painted
+        yield from _each(placed, lit * np.float32(255), texture.layout.crop_points(vertices))
 
 
 def _each(placed: Placement, crops: NDArray[np.float32], points: NDArray[np.float32]) -> Iterator[FaceInPicture]:

@@ -25,6 +25,7 @@ _SIDE = ATLAS_SIZE // 2  # px of the atlases in which the light is looked for
 _SETTINGS = LightSettings(patch=8)  # the paper's patch, on atlases of half the size
 _GRID = 32  # values across and down that are kept of a gain, which is smooth over 16 px of 256
 _BLOCK = 16  # frames at a time
+_EVERY = 2  # frames in one of which the light is measured
 _STILLED_FRAMES = 9  # over which the light is averaged
 _STRANGE = 0.15  # sRGB value by which skin may differ from the reference's in the same light
 _HIDDEN = 0.2  # share of the skin about the mouth that may look stranger than in most frames
@@ -80,11 +81,15 @@ class LightMeter:
         self._rest = texture.layout.atlas_points(neutral) * np.float32(_SIDE / ATLAS_SIZE)
         self._waiting: list[UnrolledFrames] = []
         self._measured: list[tuple[Array, Array, Array, Array]] = []
+        self._asked = 0
+        self._frames: list[int] = []  # those that were measured, counted from 1
 
     def find(self, frame: VideoFrame) -> NDArray[np.float32] | None:
         """Find the face in one picture, and remember its atlas."""
         points = self._tracker.find(frame)
-        if points is not None:
+        self._asked += 1
+        if points is not None and not (self._frames and self._asked - self._frames[-1] < _EVERY):
+            self._frames.append(self._asked)
             vertices = fit_head_motion(points[None], self._neutral).remove(points[None])
             at = points[None, :, :2] * np.array([1, -1], np.float32)
             self._waiting.append(unroll([frame.image], at, vertices, self._texture.layout, _SIDE))
@@ -96,22 +101,23 @@ class LightMeter:
         """Forget everything."""
         self._tracker.restart()
         self._waiting, self._measured = [], []
+        self._asked, self._frames = 0, []
 
-    def light(self, detected: BoolArray) -> TargetLight:
+    def light(self) -> TargetLight:
         """Return the light of all frames that were looked at since the start, stilled over time.
 
-        Args:
-            detected: `(T,)` in which of them a face was found; between these the light is interpolated.
+        Where it was not measured it is that of the nearest frame in which it was; but a face is as strange there as in
+        the stranger one on either side.
         """
         if self._waiting:
             self._measure()
-        found = np.flatnonzero(detected)
-        positions = np.interp(np.arange(len(detected)), found, np.arange(len(found)))
+        asked = np.arange(1, self._asked + 1)
+        positions = np.interp(asked, self._frames, np.arange(len(self._frames)))
         nearest = np.rint(positions).astype(int)
-        parts = [np.concatenate(part) for part in zip(*self._measured, strict=True)]
-        strange = (parts[3] + self._unusual(parts[0]))[nearest]
-        gain, slope, bias = (_stilled(part[nearest]) for part in parts[:3])
-        return TargetLight(gain, slope, bias, strange)
+        gain, slope, bias, strange = (np.concatenate(part) for part in zip(*self._measured, strict=True))
+        strange = strange + self._unusual(gain)
+        sides = (strange[np.floor(positions).astype(int)], strange[np.ceil(positions).astype(int)])
+        return TargetLight(*(_stilled(part[nearest]) for part in (gain, slope, bias)), np.maximum(*sides))
 
     def _unusual(self, gain: Array) -> Array:
         """Return how much the gain about the mouth differs from the usual, against that of the whole face, `(T,)`."""

@@ -204,7 +204,7 @@ def test_the_predicted_texture_takes_on_the_light_of_the_target(film: StagedFilm
         frame = next(iter(read_frames(film.path)))
         meter.find(replace(frame, image=(picture * dimmed).astype(np.uint8)))
 
-    light = meter.light(np.ones(len(film.points), bool))
+    light = meter.light()
 
     crop = MODEL.texture.reference[MODEL.texture.layout.crop][None] / np.float32(255)
     lit = light.of_crops(np.array([4], np.int32), MODEL.texture).restore(crop)[0]
@@ -225,9 +225,10 @@ def test_a_covered_mouth_is_noticed(film: StagedFilm) -> None:
             image[78:136, 42:116] = (20, 30, 160)  # a sleeve
         meter.find(replace(frame, image=image))
 
-    light = meter.light(np.ones(len(film.points), bool))
+    light = meter.light()
 
-    assert np.flatnonzero(light.covered).tolist() == list(hidden)
+    found = set(np.flatnonzero(light.covered).tolist())
+    assert set(hidden) <= found <= set(range(hidden[0] - 1, hidden[-1] + 2))
 
 
 # ---- The whole road
