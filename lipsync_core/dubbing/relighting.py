@@ -117,7 +117,8 @@ class LightMeter:
         gain, slope, bias, strange = (np.concatenate(part) for part in zip(*self._measured, strict=True))
         strange = strange + self._unusual(gain)
         sides = (strange[np.floor(positions).astype(int)], strange[np.ceil(positions).astype(int)])
-        return TargetLight(*(_stilled(part[nearest]) for part in (gain, slope, bias)), np.maximum(*sides))
+        gain, slope, bias = (_stilled(part[nearest]) for part in (gain, slope, bias))
+        return TargetLight(gain, slope, bias, np.maximum(*sides))
 
     def _unusual(self, gain: Array) -> Array:
         """Return how much the gain about the mouth differs from the usual, against that of the whole face, `(T,)`."""
