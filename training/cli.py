@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from lipsync_core import __version__
 from lipsync_core.errors import LipSyncError
+from lipsync_core.model.model_file import NOT_STATED
 
 from . import verbs
 
@@ -43,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lipsync3d", description="Audio-driven 3D faces, trained on a short video.")
     parser.add_argument("--version", action="version", version=f"lipsync3d {__version__}")
     verb = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (_prepare, _train, _export, _evaluate, _animate, _virtual_speaker):
+    for add in (_prepare, _train, _export, _evaluate, _animate, _dub, _virtual_speaker):
         add(verb)
     return parser
 
@@ -74,7 +75,7 @@ def _prepare(verb: _Verbs) -> None:
     parser.add_argument("--landmarker", type=Path, help="track with this face_landmarker.task instead")
     parser.add_argument("--smoothing", type=int, default=5, help="frames that faces are smoothed over; 0: none")
     parser.add_argument("--skip-bad", action="store_true", help="leave out videos that cannot be used")
-    parser.add_argument("--consent", default="not stated", help="what the speaker agreed to")
+    parser.add_argument("--consent", default=NOT_STATED, metavar='"WHO, HOW"', help="who agreed to this, and how")
     parser.add_argument("--licence", default="not stated", help="on what terms the footage may be used")
 
 
@@ -127,6 +128,27 @@ def _animate(verb: _Verbs) -> None:
     parser.add_argument("--delay", type=float, default=0.0, metavar="MS", help="how much later the face moves, ms")
     parser.add_argument("--life", nargs="+", choices=("blinks", "eyes"), default=(), help="signs of life to add")
     parser.add_argument("--seed", type=int, default=0, help="of the signs of life")
+
+
+def _dub(verb: _Verbs) -> None:
+    parser = _add(verb, "dub", verbs.dub, "Put new speech into a video of a model's speaker.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("target", type=Path, metavar="TARGET", help="video of the same speaker")
+    parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech, or a video with speech")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT.mp4")
+    parser.add_argument("--style", choices=("natural", "cartoon"), default="natural")
+    length = parser.add_mutually_exclusive_group()
+    for flag, value, text in (
+        ("--loop-target", "loop", "as long as the speech: play a shorter target back and forth, cut a longer one"),
+        ("--hold-last", "hold", "as long as the speech: hold the last frame of a shorter target"),
+        ("--keep-length", "keep", "as long as the target: cut a longer speech, rest after a shorter one"),
+    ):
+        length.add_argument(flag, dest="length", action="store_const", const=value, default="loop", help=text)
+    parser.add_argument("--no-relight", action="store_true", help="leave the predicted mouth in the light it learned")
+    parser.add_argument("--mark", action="store_true", help="write a small visible mark into every picture")
+    parser.add_argument("--anyway", action="store_true", help="even if the target seems to show another person")
+    parser.add_argument("--landmarker", type=Path, help="track with this face_landmarker.task instead")
+    parser.add_argument("--json-progress", action="store_true", help="print progress and result as lines of JSON")
 
 
 def _virtual_speaker(verb: _Verbs) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
+from lipsync_core.errors import LipSyncError
 from lipsync_core.progress import Progress
 
 
@@ -25,6 +28,20 @@ def progress_bar(text: str) -> Iterator[Progress]:
             bar.update(max(0.0, min(1.0, share) - bar.n))
 
         yield report
+
+
+@contextmanager
+def json_lines(stream: TextIO) -> Iterator[Progress]:
+    """Tell a program how far work is, as the worker does: `{"progress": 0.4}`, or `{"error": message}` at a fault."""
+
+    def report(share: float) -> None:
+        print(json.dumps({"progress": round(share, 4)}), file=stream, flush=True)
+
+    try:
+        yield report
+    except LipSyncError as fault:
+        print(json.dumps({"error": str(fault)}), file=stream, flush=True)
+        raise
 
 
 def _lines(text: str) -> Progress:

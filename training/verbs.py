@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
+import sys
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +15,25 @@ import numpy as np
 from lipsync_core.animation import write_animation
 from lipsync_core.archive import replacing
 from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
+from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, FaceTracker
 from lipsync_core.character.life import LifeConfig
 from lipsync_core.character.shaping import Shaping
 from lipsync_core.character.wearing import worn
 from lipsync_core.errors import ConfigError, FormatError
 from lipsync_core.livelink import write_livelink
-from lipsync_core.model.model_file import MODEL_SUFFIX, SpeechModel, read_model, write_model
+from lipsync_core.model.model_file import MODEL_SUFFIX, NOT_STATED, SpeechModel, read_model, write_model
 from lipsync_core.synthesis import synthesize
 from lipsync_core.weights_json import write_weights_json
 
-from .terminal import progress_bar, quiet_native_code
+from .terminal import json_lines, progress_bar, quiet_native_code
+
+_FILM_SUFFIX = ".mp4"
+_LOG = logging.getLogger(__name__)
 
 
 def prepare(options: argparse.Namespace) -> None:
     """`prepare VIDEO... -o CLIP`."""
     from lipsync_core.capture.normalisation import Smoothing
-    from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, FaceTracker
 
     from .preparation import PreparationOptions, blendshape_residual, prepare_clip
 
@@ -46,14 +52,27 @@ def prepare(options: argparse.Namespace) -> None:
         consent=options.consent,
         licence=options.licence,
     )
+    _warn_of_no_consent(options.consent, "this clip")
     quiet = nullcontext() if options.verbose else quiet_native_code()
     with quiet, progress_bar("reading the face") as report:
-        tracker: FaceTracker
-        tracker = FaceLandmarkerTracker(options.landmarker) if options.landmarker else FaceMeshTracker()
-        clip = prepare_clip(options.videos, tracker, settings, report)
+        clip = prepare_clip(options.videos, _tracker(options.landmarker), settings, report)
     write_clip(options.output, clip)
     print(f"{options.output}: {len(clip.takes)} takes, {clip.duration:.1f} s at {clip.fps:g} frames a second")
     print(f"the blendshapes follow the lips to {100 * blendshape_residual(clip):.1f} % of the eye distance")
+
+
+def _warn_of_no_consent(consent: str, what: str) -> None:
+    if consent == NOT_STATED:
+        _LOG.warning(
+            "nobody's consent is stated for %s, and all that is made of it will say so; "
+            'give `prepare --consent "who agreed, how"`.',
+            what,
+        )
+
+
+def _tracker(landmarker: Path | None) -> FaceTracker:
+    """Return what finds faces: with its own models, or with a `face_landmarker.task` of the user's."""
+    return FaceLandmarkerTracker(landmarker) if landmarker else FaceMeshTracker()
 
 
 def train(options: argparse.Namespace) -> None:
@@ -140,6 +159,37 @@ def animate(options: argparse.Namespace) -> None:
         animation = worn(synthesize(model, speech, options.fps, report), shaping, life)
     writers[options.output.suffix](options.output, animation)
     print(f"{options.output}: {animation.frame_count} frames at {animation.fps:g} frames a second")
+
+
+def dub(options: argparse.Namespace) -> None:
+    """`dub MODEL TARGET AUDIO -o OUT.mp4`."""
+    from lipsync_core.dubbing.dub import DubOptions
+    from lipsync_core.dubbing.dub import dub as dub_video
+
+    if options.output.suffix != _FILM_SUFFIX:
+        raise FormatError(f"{options.output} should end in {_FILM_SUFFIX}.")
+    model = read_model(options.model)
+    wanted = DubOptions(
+        style=options.style,
+        length=options.length,
+        relight=not options.no_relight,
+        mark=options.mark,
+        anyway=options.anyway,
+    )
+    _warn_of_no_consent(model.description.consent, f"the model of {model.description.speaker}")
+    quiet = nullcontext() if options.verbose else quiet_native_code()
+    shown = json_lines(sys.stdout) if options.json_progress else progress_bar("dubbing")
+    with quiet, shown as report:
+        tracker = _tracker(options.landmarker)
+        result = dub_video(model, options.target, options.audio, options.output, tracker, wanted, report)
+    if options.json_progress:
+        print(json.dumps({"done": str(options.output), "report": asdict(result)}), flush=True)
+        return
+    print(f"{options.output}: {result.frames} frames, {result.seconds:.1f} s")
+    if result.repeated:
+        print("the target is shorter than the speech; --keep-length, --loop-target and --hold-last say what to do")
+    for start, end in result.lost:
+        print(f"unchanged from {start:.2f} s to {end:.2f} s of the target: the face was lost or covered")
 
 
 def virtual_speaker(options: argparse.Namespace) -> None:

@@ -168,9 +168,9 @@ def steady_upper_face(
     """
     if window < 3:
         return list(faces)
-    upper = _upper_face_share(neutral)[:, None]
+    upper = upper_face_share(neutral)[:, None]
     still = upper * _away_from_lids(neutral)[:, None]
-    terms = _pose_terms(np.concatenate([face.head.angles() for face in faces]))
+    terms = pose_terms(np.concatenate([face.head.angles() for face in faces]))
     offsets = np.concatenate([face.vertices for face in faces]).reshape(len(terms), -1) - neutral.reshape(-1)
     explained, *_ = np.linalg.lstsq(terms, offsets, rcond=None)
     steadied, first = [], 0
@@ -183,13 +183,13 @@ def steady_upper_face(
     return steadied
 
 
-def _pose_terms(angles: FloatArray) -> FloatArray:
+def pose_terms(angles: FloatArray) -> FloatArray:
     """Return a constant and all first and second powers of yaw, pitch and roll `(T, 3)` degrees: `(T, 10)`."""
     x, y, z = ((angles - angles.mean(0)) / _USUAL_TURN).T
     return np.stack([np.ones_like(x), x, y, z, x * x, y * y, z * z, x * y, x * z, y * z], axis=1)
 
 
-def _upper_face_share(neutral: FloatArray) -> FloatArray:
+def upper_face_share(neutral: FloatArray) -> FloatArray:
     """Return how much each point belongs to the upper face, `(468,)`: 0 at the lips, 1 from the nose tip upwards."""
     lips, nose = neutral[list(LIPS), 1].max(), neutral[NOSE_TIP, 1]
     return _smooth_step((neutral[:, 1] - lips) / (nose - lips))

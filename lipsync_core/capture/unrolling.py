@@ -21,7 +21,7 @@ class UnrolledFrames:
     """Some frames' atlases.
 
     Attributes:
-        atlases: `(T, 256, 256, 3)` float32, 0 to 1, as filmed; black where there is no face.
+        atlases: `(T, 256, 256, 3)` float32, 0 to 1, as filmed; black where there is no face. Smaller where asked for.
         surface: Which triangle covers each of their pixels.
     """
 
@@ -36,7 +36,11 @@ def picture_points(face: NormalisedFace) -> NDArray[np.float32]:
 
 
 def unroll(
-    pictures: Sequence[NDArray[np.uint8]], points: FloatArray, vertices: FloatArray, layout: AtlasLayout
+    pictures: Sequence[NDArray[np.uint8]],
+    points: FloatArray,
+    vertices: FloatArray,
+    layout: AtlasLayout,
+    size: int = ATLAS_SIZE,
 ) -> UnrolledFrames:
     """Unroll pictures, all at once.
 
@@ -45,21 +49,23 @@ def unroll(
         points: `(T, 468, 2)` where the face's points lie in them, px, y down.
         vertices: `(T, 468, 3)` where they lie in face space: this places them in the atlas.
         layout: The atlas.
+        size: Width and height of the atlases, px.
     """
-    surface = rasterise(layout.atlas_points(vertices), face_triangles(), ATLAS_SIZE, ATLAS_SIZE)
+    at = layout.atlas_points(vertices) * np.float32(size / ATLAS_SIZE)
+    surface = rasterise(at, face_triangles(), size, size)
     positions = surface.carry(points)
-    share = _shrinking(points, layout)
+    share = min(1.0, _fitting(points, layout) * size / ATLAS_SIZE)
     atlases = np.stack([_read(picture, at, share) for picture, at in zip(pictures, positions, strict=True)])
     atlases *= surface.covered[..., None]
     return UnrolledFrames(atlases, surface)
 
 
-def _shrinking(points: FloatArray, layout: AtlasLayout) -> float:
-    """Return how much pictures are made smaller first, so that the atlas leaves out none of their pixels: 0 to 1."""
+def _fitting(points: FloatArray, layout: AtlasLayout) -> float:
+    """Return how much larger pictures would have the scale of the whole atlas: below 1, it would leave out pixels."""
     right, left = (points[:, corner] for corner in OUTER_EYE_CORNERS)
     seen = float(np.median(np.linalg.norm(left - right, axis=1)))
     unrolled = ATLAS_SIZE / (layout.cylinder.top - layout.cylinder.bottom)  # px per face unit
-    return min(1.0, unrolled / seen)
+    return unrolled / seen
 
 
 def _read(picture: NDArray[np.uint8], positions: FloatArray, share: float) -> NDArray[np.float32]:

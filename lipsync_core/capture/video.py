@@ -15,6 +15,7 @@ from ..audio.waveform import Waveform, speech_waveform
 from ..errors import VideoError
 
 _SHORTEST_FRAMES = 5  # fewer pictures than this are no footage of speech
+_NEAR_THE_START = 0.5  # s: earlier than this no search is worth it; files that seek badly are searched so much earlier
 # Picture and sound may differ in length by the larger of this many seconds and this share of the longer.
 _LARGEST_DIFFERENCE = (1.0, 0.1)
 
@@ -26,14 +27,23 @@ class VideoFrame:
     Attributes:
         image: `(H, W, 3)` uint8, RGB, upright.
         seconds: When it is first shown, on the file's clock, s.
+        planes: `(H * 3 / 2, W)` uint8, the same picture as YUV 4:2:0: luma, then the halved U and V one after the
+            other. None unless asked for, and where the picture had to be turned or has sides of odd length.
     """
 
     image: NDArray[np.uint8]
     seconds: float
+    planes: NDArray[np.uint8] | None = None
 
 
-def read_frames(path: Path) -> Iterator[VideoFrame]:
+def read_frames(path: Path, from_seconds: float | None = None, *, planes: bool = False) -> Iterator[VideoFrame]:
     """Decode the pictures of a video one after the other.
+
+    Args:
+        path: The video.
+        from_seconds: Begin at the last picture before this time, on the file's clock, that needs no other to be
+            decoded; at the first one if None.
+        planes: Give the pictures as YUV too.
 
     Raises:
         VideoError: If the file cannot be read or has no video stream.
@@ -47,7 +57,9 @@ def read_frames(path: Path) -> Iterator[VideoFrame]:
                 raise VideoError(f"{path} has no video stream; choose a video of the speaker.")
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
-            yield from _timed(container.decode(stream), float(1 / (stream.average_rate or 25)))
+            if from_seconds is not None and from_seconds > _NEAR_THE_START:
+                container.seek(int((from_seconds - _NEAR_THE_START) / stream.time_base), stream=stream)
+            yield from _timed(container.decode(stream), float(1 / (stream.average_rate or 25)), planes)
     except av.FFmpegError as fault:
         raise VideoError(f"{path} cannot be read as video ({fault.strerror}); convert it to MP4.") from fault
 
@@ -64,14 +76,16 @@ def count_frames(path: Path) -> int:
         return 0
 
 
-def _timed(pictures: Iterator[Any], usual_step: float) -> Iterator[VideoFrame]:
+def _timed(pictures: Iterator[Any], usual_step: float, planes: bool) -> Iterator[VideoFrame]:
     """Give each picture its time; one without a time follows its neighbour by the usual step."""
     last = -usual_step
     for picture in pictures:
         last = float(picture.time) if picture.time is not None else last + usual_step
         image = picture.to_ndarray(format="rgb24")
         quarter_turns = round(getattr(picture, "rotation", 0) / 90) % 4  # a phone held upright
-        yield VideoFrame(np.ascontiguousarray(np.rot90(image, quarter_turns)), last)
+        kept = planes and not quarter_turns and not (image.shape[0] | image.shape[1]) % 2
+        yuv = picture.to_ndarray(format="yuv420p") if kept else None
+        yield VideoFrame(np.ascontiguousarray(np.rot90(image, quarter_turns)), last, yuv)
 
 
 def frame_middles(seconds: NDArray[np.float64]) -> NDArray[np.float64]:

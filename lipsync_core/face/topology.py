@@ -31,6 +31,8 @@ MOUTH_CORNERS = (61, 291)
 OUTER_EYE_CORNERS = (33, 263)
 CHIN = 152
 NOSE_TIP = 4
+# From the lower lip down, and the lower edge of the chin.
+CHIN_LINE = (18, 200, 199, 175, 152, 150, 149, 176, 148, 377, 400, 378, 379)
 
 # The lid edges from the outer corner to the inner one: upper, then lower. Right eye, then left.
 RIGHT_UPPER_LID = (33, 246, 161, 160, 159, 158, 157, 173, 133)

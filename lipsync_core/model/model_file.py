@@ -20,6 +20,7 @@ MODEL_FORMAT = ArchiveFormat(
     "lipsync3d-model", 2, "model", "update LipSync3D, or export the model again with this version"
 )
 MODEL_SUFFIX = ".lipsync3d"
+NOT_STATED = "not stated"  # of consent or licence
 _WEIGHT_PREFIX = "encoder/"
 _TEXTURE_PREFIX = "texture/"
 
@@ -44,8 +45,8 @@ class ModelDescription:
     created: str = ""
     training_seconds: float = 0.0
     held_out: dict[str, float] = field(default_factory=dict)
-    consent: str = "not stated"
-    licence: str = "not stated"
+    consent: str = NOT_STATED
+    licence: str = NOT_STATED
     notes: str = ""
 
 

@@ -13,7 +13,11 @@ from tests.conftest import REPOSITORY
 
 PACKAGES = ("lipsync_core", "addon", "training")
 BLENDER = {"bpy", "bpy_extras", "bl_math", "mathutils", "aud", "gpu", "bmesh"}
-CAPTURE_ONLY = ("lipsync_core/capture/", "lipsync_core/audio/decoding.py")  # no path that Blender runs
+CAPTURE_ONLY = (
+    "lipsync_core/capture/",
+    "lipsync_core/dubbing/",
+    "lipsync_core/audio/decoding.py",
+)  # no path that Blender runs
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc"}
 SOURCES = sorted(path.relative_to(REPOSITORY) for package in PACKAGES for path in (REPOSITORY / package).rglob("*.py"))
 
