@@ -3,6 +3,7 @@
 A shape is a few *handles*: points that a muscle or the jaw takes to a known place. The skin between the
 handles and what holds still bends as a thin plate would, so each shape adapts to the proportions of the face
 it is made for. Amplitudes are as ARKit draws its shapes: `jawOpen` parts the lips by 0.35 to 0.4 face units.
+Many amplitudes were set by hand after the shapes of ICT-FaceKit (MIT); docs/BLENDSHAPES.md says which.
 
 The mesh has neither eyeballs nor a tongue: the `eyeLook...` shapes and `tongueOut` are zero.
 """
