@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how the head wears the speaker's texture, if the model has one: packed into OUT.blend, or as files "
         "in a folder beside it",
     )
+    add("--look", choices=("natural", "cartoon"), default="natural", help="how the talking head is drawn")
     add("--fps", type=_positive, metavar="F", help="frames per second of the scene")
     add("--render", type=Path, metavar="OUT.mp4", help="render a movie with sound")
     add(
@@ -215,6 +216,7 @@ def _speak(options: argparse.Namespace, audio: Path) -> None:
         plan=_plan(options),
         texture=TEXTURES[options.texture.upper()],
         texture_folder=_texture_folder(options, audio),
+        is_cartoon=options.look == "cartoon",
     )
     context = bpy.context
     outcome = generation.generate(context, order, _bar(f"animating {audio.name}"))

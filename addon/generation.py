@@ -43,6 +43,7 @@ class Order:
         plan: How the character is keyed.
         texture: How the talking head wears its texture, if the model has one: as files, or packed into the .blend.
         texture_folder: Where the files go; None for a folder beside the open .blend file.
+        is_cartoon: Whether the talking head has flat tones and drawn contours.
     """
 
     model: Path
@@ -53,6 +54,7 @@ class Order:
     plan: CharacterPlan = field(default_factory=CharacterPlan)
     texture: Texture = "none"
     texture_folder: Path | None = None
+    is_cartoon: bool = False
 
     @property
     def pictures(self) -> Kind | None:
@@ -148,7 +150,14 @@ def write(
         name = meshes.head_name(context.scene, animation.description.speaker)
         atlas = textures.settle_pictures(atlas, _texture_folder(order), name)
     outcome = performance.write_performance(
-        context, speech, animation, face_unit=order.face_unit, cast=cast, plan=order.plan, atlas=atlas
+        context,
+        speech,
+        animation,
+        face_unit=order.face_unit,
+        cast=cast,
+        plan=order.plan,
+        atlas=atlas,
+        is_cartoon=order.is_cartoon,
     )
     if cast is not None:
         remember(context.scene, context.scene.objects[order.character], order.plan, animation, speech)

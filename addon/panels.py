@@ -113,6 +113,9 @@ def _draw_results(layout: bpy.types.UILayout, settings: LipSyncSettings) -> None
         texture = column.row()
         texture.active = settings.make_head
         texture.prop(settings, "texture")
+    look = column.row()
+    look.active = settings.make_head
+    look.prop(settings, "look")
     column = layout.column(align=True)
     column.prop(settings, "animate_character")
     chooser = column.row()

@@ -2,13 +2,14 @@
 """What a scene remembers, `scene.lipsync3d`, and what the session shows, `window_manager.lipsync3d`."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 
 from ..lipsync_core.model.model_file import SpeechModel
 from .scene import casting, sequencer
+from .scene.cartoon import set_cartoon
 from .scene.meshes import is_head
 from .scene.transfer import target_of
 
@@ -24,6 +25,12 @@ TEXTURES: Mapping[str, Literal["none", "sequence", "sheet"]] = {
 
 def _is_character(settings: bpy.types.PropertyGroup, candidate: bpy.types.Object) -> bool:
     return candidate.type in casting.CHARACTER_TYPES
+
+
+def _change_look(settings: Any, context: bpy.types.Context) -> None:
+    """Let the heads of the scene have the chosen look at once."""
+    for head in filter(is_head, settings.id_data.objects):
+        set_cartoon(head, settings.look == "cartoon", settings.face_unit)
 
 
 def _strip_names(settings: bpy.types.PropertyGroup, context: bpy.types.Context, typed: str) -> list[str]:
@@ -125,6 +132,15 @@ class LipSyncSettings(bpy.types.PropertyGroup):
             ("FILES", "Files", "One picture file per frame, in a folder beside the saved .blend file"),
             ("NONE", "None", "Plain colours"),
         ),
+    )
+    look: EnumProperty(
+        name="Look",
+        description="How the talking head is drawn",
+        items=(
+            ("natural", "Natural", "As it was filmed"),
+            ("cartoon", "Cartoon", "Flat tones, and contours drawn in ink"),
+        ),
+        update=_change_look,
     )
     animate_character: BoolProperty(
         name="Character",

@@ -67,6 +67,7 @@ def ordered(context: bpy.types.Context) -> Order:
         character=character.name if character else "",
         plan=plan_of(context.scene, character),
         texture=TEXTURES[settings.texture],
+        is_cartoon=settings.look == "cartoon",
     )
 
 

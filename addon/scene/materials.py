@@ -57,6 +57,11 @@ def remove_unused(materials: Slots) -> None:
             bpy.data.materials.remove(material)
 
 
+def is_of_head(material: bpy.types.Material | None) -> bool:
+    """Tell whether a material is one that we made for talking heads."""
+    return _is_part(material) or is_ours(material, ATLAS_ROLE)
+
+
 def image_nodes(material: bpy.types.Material | None) -> list[Any]:
     """Return the image texture nodes of a material."""
     tree = material.node_tree if material is not None else None

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ...lipsync_core.arrays import FloatArray
 from ...lipsync_core.face import topology
+from .cartoon import contour_edges, mark_contours
 from .materials import fresh_slots, kept_slots, remove_unused
 from .ownership import claim, is_ours
 
@@ -82,11 +83,12 @@ def replace_head_mesh(head: bpy.types.Object, points: NDArray[np.float32], is_te
     old: Any = head.data
     triangles = topology.face_triangles()
     mesh = bpy.data.meshes.new(head.name)
-    mesh.from_pydata(points.tolist(), [], triangles.tolist())
+    mesh.from_pydata(points.tolist(), contour_edges().tolist(), triangles.tolist())
     _take_materials(mesh, old, is_textured, f"{head.name} atlas")
     mesh.polygons.foreach_set("use_smooth", np.ones(len(triangles), bool))
     mesh.update(calc_edges=True)
     mesh.edges.foreach_set("use_edge_sharp", _rims(mesh))
+    mark_contours(mesh)
     worn = list(old.materials)
     head.data = mesh
     if old.users == 0:

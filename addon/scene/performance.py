@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...lipsync_core.animation import FaceAnimation
 from ...lipsync_core.texture.images import AtlasImages
-from . import acting, casting, meshes, sequencer, shape_keys, textures, timeline
+from . import acting, cartoon, casting, meshes, sequencer, shape_keys, textures, timeline
 from .acting import Values
 from .casting import Cast
 from .plan import CharacterPlan
@@ -56,6 +56,7 @@ def write_performance(
     cast: Cast | None,
     plan: CharacterPlan,
     atlas: AtlasImages | None = None,
+    is_cartoon: bool = False,
 ) -> Outcome:
     """Write an animation into the context's scene, in place of what we wrote there before.
 
@@ -67,11 +68,14 @@ def write_performance(
         cast: The character to animate; None for none.
         plan: How.
         atlas: What the head wears; None for plain colours.
+        is_cartoon: Whether the head has flat tones and drawn contours.
     """
     scene = context.scene
     last = speech.first_frame + animation.frame_count - 1
     name = action_name(speech.name)
     head = "" if face_unit is None else _write_head(scene, speech, animation, face_unit, cast, atlas)
+    if head:
+        cartoon.set_cartoon(scene.objects[head], is_cartoon, face_unit or 1.0)
     notes = _show_sound(scene, speech, last)
     if cast is not None:
         notes += act(context, cast, animation, plan, name, speech.first_frame)
