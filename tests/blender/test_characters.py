@@ -411,3 +411,28 @@ def test_shape_keys_need_a_guide(ready: Any) -> None:
 
     with pytest.raises(RuntimeError, match="Fit the face first"):
         bpy.ops.lipsync3d.add_shape_keys()
+
+
+@pytest.mark.parametrize("name", ["arkit_and_visemes", "visemes_only"])
+def test_characters_speak_as_they_are_imported(ready: Any, footage: Path, name: str) -> None:
+    bpy.ops.import_scene.gltf(filepath=str(footage / "characters" / f"{name}.glb"))
+    rig = next(thing for thing in bpy.context.scene.objects if thing.type == "ARMATURE")
+
+    speak_with(ready, rig)
+
+    head = bpy.data.objects["Wolf3D_Head"]
+    rest = np.array([point.co for point in head.data.shape_keys.reference_key.points])
+    moved = []
+    for frame in (3, 12, 20):
+        bpy.context.scene.frame_set(frame)
+        keys = head.data.shape_keys.evaluated_get(bpy.context.evaluated_depsgraph_get()).key_blocks
+        shown = sum(key.value * (np.array([point.co for point in key.points]) - rest) for key in keys[1:])
+        moved.append(np.linalg.norm(shown, axis=1).max())
+    assert max(moved) > 0.002  # m
+    assert {thing.name for thing in speaking_objects()} == {"Wolf3D_Head", "Wolf3D_Teeth", "EyeLeft", "EyeRight"}
+
+
+def speaking_objects() -> list[Any]:
+    """The mesh objects whose shape keys are animated."""
+    meshes = [thing for thing in bpy.context.scene.objects if thing.type == "MESH" and thing.data.shape_keys]
+    return [thing for thing in meshes if thing.data.shape_keys.animation_data is not None]
