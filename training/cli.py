@@ -44,7 +44,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lipsync3d", description="Audio-driven 3D faces, trained on a short video.")
     parser.add_argument("--version", action="version", version=f"lipsync3d {__version__}")
     verb = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (_prepare, _train, _export, _evaluate, _animate, _dub, _virtual_speaker):
+    for add in (_prepare, _train, _export, _evaluate, _animate, _head, _dub, _compare, _virtual_speaker):
         add(verb)
     return parser
 
@@ -130,6 +130,17 @@ def _animate(verb: _Verbs) -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the signs of life")
 
 
+def _head(verb: _Verbs) -> None:
+    parser = _add(verb, "head", verbs.head, "Film a model's head alone, saying a sound file.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech, or a video with speech")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT.mp4")
+    parser.add_argument("--style", choices=("natural", "cartoon"), default="natural")
+    parser.add_argument("--side", type=int, default=512, help="width and height, px")
+    parser.add_argument("--fps", type=float, help="frames per second (the footage's own)")
+    parser.add_argument("--mark", action="store_true", help="write a small visible mark into every picture")
+
+
 def _dub(verb: _Verbs) -> None:
     parser = _add(verb, "dub", verbs.dub, "Put new speech into a video of a model's speaker.")
     parser.add_argument("model", type=Path, metavar="MODEL")
@@ -149,6 +160,14 @@ def _dub(verb: _Verbs) -> None:
     parser.add_argument("--anyway", action="store_true", help="even if the target seems to show another person")
     parser.add_argument("--landmarker", type=Path, help="track with this face_landmarker.task instead")
     parser.add_argument("--json-progress", action="store_true", help="print progress and result as lines of JSON")
+
+
+def _compare(verb: _Verbs) -> None:
+    parser = _add(verb, "compare", verbs.compare, "Hold a dub against the film whose own sound it was given.")
+    parser.add_argument("filmed", type=Path, metavar="TARGET")
+    parser.add_argument("dubbed", type=Path, metavar="DUB.mp4")
+    parser.add_argument("--every", type=int, default=1, help="compare one in so many pictures")
+    parser.add_argument("--json", type=Path, metavar="F", help="also write the figures to this file")
 
 
 def _virtual_speaker(verb: _Verbs) -> None:

@@ -61,6 +61,11 @@ def prepare(options: argparse.Namespace) -> None:
     print(f"the blendshapes follow the lips to {100 * blendshape_residual(clip):.1f} % of the eye distance")
 
 
+def _check_film_name(path: Path) -> None:
+    if path.suffix != _FILM_SUFFIX:
+        raise FormatError(f"{path} should end in {_FILM_SUFFIX}.")
+
+
 def _warn_of_no_consent(consent: str, what: str) -> None:
     if consent == NOT_STATED:
         _LOG.warning(
@@ -161,13 +166,25 @@ def animate(options: argparse.Namespace) -> None:
     print(f"{options.output}: {animation.frame_count} frames at {animation.fps:g} frames a second")
 
 
+def head(options: argparse.Namespace) -> None:
+    """`head MODEL AUDIO -o OUT.mp4`."""
+    from lipsync_core.dubbing.portrait import PortraitOptions, film_head
+
+    _check_film_name(options.output)
+    wanted = PortraitOptions(options.style, options.side, options.fps, options.mark)
+    model = read_model(options.model)
+    _warn_of_no_consent(model.description.consent, f"the model of {model.description.speaker}")
+    with progress_bar("filming the head") as report:
+        animation = film_head(model, options.audio, options.output, wanted, report)
+    print(f"{options.output}: {animation.frame_count} frames at {animation.fps:g} frames a second")
+
+
 def dub(options: argparse.Namespace) -> None:
     """`dub MODEL TARGET AUDIO -o OUT.mp4`."""
     from lipsync_core.dubbing.dub import DubOptions
     from lipsync_core.dubbing.dub import dub as dub_video
 
-    if options.output.suffix != _FILM_SUFFIX:
-        raise FormatError(f"{options.output} should end in {_FILM_SUFFIX}.")
+    _check_film_name(options.output)
     model = read_model(options.model)
     wanted = DubOptions(
         style=options.style,
@@ -190,6 +207,18 @@ def dub(options: argparse.Namespace) -> None:
         print("the target is shorter than the speech; --keep-length, --loop-target and --hold-last say what to do")
     for start, end in result.lost:
         print(f"unchanged from {start:.2f} s to {end:.2f} s of the target: the face was lost or covered")
+
+
+def compare(options: argparse.Namespace) -> None:
+    """`compare TARGET DUB.mp4`."""
+    from .dub_evaluation import compare_films
+
+    with nullcontext() if options.verbose else quiet_native_code():
+        errors = compare_films(options.filmed, options.dubbed, _tracker(None), max(1, options.every)).as_dict()
+    _print_errors(str(options.dubbed), errors)
+    if options.json:
+        with replacing(options.json) as partial:
+            partial.write_text(json.dumps(errors, indent=1) + "\n", encoding="utf-8")
 
 
 def virtual_speaker(options: argparse.Namespace) -> None:

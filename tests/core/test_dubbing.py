@@ -20,12 +20,13 @@ from lipsync_core.capture.video import read_frames
 from lipsync_core.dubbing import cartoon
 from lipsync_core.dubbing.composition import FaceInPicture, compose, mouth_share
 from lipsync_core.dubbing.displacement import displacement, moved_region
-from lipsync_core.dubbing.dub import OTHER_PERSON, DubOptions, dub, look_at
+from lipsync_core.dubbing.dub import OTHER_PERSON, DubOptions, Style, dub, look_at
 from lipsync_core.dubbing.placement import fading_strength, lay_target, place, spoken_share
+from lipsync_core.dubbing.portrait import PortraitOptions, film_head, frontal_points
 from lipsync_core.dubbing.provenance import Provenance, draw_mark, read_provenance
 from lipsync_core.dubbing.relighting import LightMeter
 from lipsync_core.errors import Cancelled, FormatError, VideoError
-from lipsync_core.face.topology import CHIN_LINE, LIP_GAP, LIPS, NOSE_TIP
+from lipsync_core.face.topology import CHIN_LINE, FACE_OVAL, LIP_GAP, LIPS, NOSE_TIP
 from lipsync_core.model.model_file import ModelDescription
 from tests.conftest import babble
 from tests.core.staged_film import (
@@ -392,6 +393,22 @@ def test_the_cartoon_of_a_dub_has_contours(film: StagedFilm, sound: Path, tmp_pa
     picture = next(islice(read_frames(tmp_path / "out.mp4"), 4, None)).image
     x, y = (film.points[4, 152, :2] * (1, -1)).astype(int)
     assert picture[y - 8 : y + 8, x].max(axis=-1).min() < 110
+
+
+def test_the_head_alone_says_the_whole_sound_as_painted_or_as_a_cartoon(sound: Path, tmp_path: Path) -> None:
+    styles: tuple[Style, ...] = ("natural", "cartoon")
+    outlines = []
+    for style in styles:
+        animation = film_head(MODEL, sound, tmp_path / "head.mp4", PortraitOptions(style, side=128))
+        frames = pictures_of(tmp_path / "head.mp4")
+        x, y = (
+            frontal_points(animation.vertices(), MODEL.neutral, 128)[0][0, FACE_OVAL[9:28]].clip(0, 127).astype(int).T
+        )
+        outlines.append(frames[0, y, x].mean())
+        assert frames.shape == (16, 128, 128, 3)
+        assert read_provenance(tmp_path / "head.mp4") is not None
+
+    assert outlines[1] < 0.75 * outlines[0]  # from ear to ear under the chin
 
 
 def test_looking_at_a_target_tells_progress(film: StagedFilm) -> None:
