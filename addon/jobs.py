@@ -57,7 +57,9 @@ class BackgroundJob:
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows: no console pops up
                 )
         except OSError as fault:
-            raise WorkerError(f"The worker process cannot be started ({fault}); restart Blender, or choose another Python.") from fault
+            raise WorkerError(
+                f"The worker process cannot be started ({fault}); restart Blender, or choose another Python."
+            ) from fault
 
     def poll(self) -> bool:
         """Hear what the process has said since; true once it has ended."""
