@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -23,13 +24,15 @@ from lipsync_core.progress import Progress, ignore_progress
 
 from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from .config import ModelConfig, TrainingConfig
-from .dataset import Footage, PieceSampler, load_footage, vary
+from .dataset import Footage, PieceSampler, Vary, load_footage, vary
 from .losses import Anatomy, Face, anatomy_of, total_loss
 from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometry, paper_geometry
 from .run_folder import LOG_NAME, open_run
 from .texture_ground import TextureGround, texture_ground
 from .texture_lessons import TextureLesson, texture_lesson
 from .texture_networks import TextureNetwork, paper_texture, sheet_texture
+
+Begin: TypeAlias = "Callable[[SpeakerNetwork, Footage], None]"
 
 _LOG = logging.getLogger(__name__)
 _SAVE_EVERY = 250  # steps between checkpoints
@@ -99,6 +102,63 @@ def principal_components(offsets: NDArray[np.float32], count: int) -> NDArray[np
     return (vectors[:, order] * np.sqrt(np.clip(values[order], 0, None))).T.astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Subject:
+    """Whose face is learned.
+
+    Attributes:
+        speaker: The name.
+        fps: Frames per second of the footage.
+        neutral: `(468, 3)` float32, face units.
+        blendshape_names: Names of the `B` blendshapes.
+        duration: Length of the footage, s.
+        consent: What the speaker agreed to.
+        licence: On what terms the footage may be used.
+    """
+
+    speaker: str
+    fps: float
+    neutral: NDArray[np.float32]
+    blendshape_names: tuple[str, ...]
+    duration: float
+    consent: str = "not stated"
+    licence: str = "not stated"
+
+    @classmethod
+    def of(cls, clip: Clip) -> Subject:
+        """Return who speaks in a clip."""
+        return cls(
+            speaker=clip.speaker,
+            fps=clip.fps,
+            neutral=clip.neutral,
+            blendshape_names=clip.blendshape_names,
+            duration=clip.duration,
+            consent=clip.consent,
+            licence=clip.licence,
+        )
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a network is to learn, and from what it starts.
+
+    Attributes:
+        subject: Whose face it is.
+        footage: What is shown, on the device of training.
+        network: Where training starts, on the same device.
+        ground: What the texture is made on; None for motion alone.
+        lesson: What counts as wrong in the texture; None for motion alone.
+        vary: Changes standardised features as a `track` encoder may meet them.
+    """
+
+    subject: Subject
+    footage: Footage
+    network: SpeakerNetwork
+    ground: TextureGround | None = None
+    lesson: TextureLesson | None = None
+    vary: Vary = vary
+
+
 @dataclass
 class _Run:
     """What changes while training."""
@@ -142,7 +202,7 @@ class _Run:
         self.step += 1
         return loss.detach()
 
-    def checkpoint(self, clip: Clip) -> Checkpoint:
+    def checkpoint(self, subject: Subject) -> Checkpoint:
         """Take down everything that training goes on from."""
         return Checkpoint(
             step=self.step,
@@ -152,15 +212,15 @@ class _Run:
             schedule=self.schedule.state_dict(),
             random_state=self.generator.get_state(),
             dropout_state=torch.get_rng_state(),
-            neutral=torch.from_numpy(clip.neutral),
+            neutral=torch.from_numpy(subject.neutral),
             texture=self.ground.to_values() if self.ground else None,
             about={
-                "speaker": clip.speaker,
-                "fps": clip.fps,
-                "consent": clip.consent,
-                "licence": clip.licence,
-                "blendshapes": list(clip.blendshape_names),
-                "training_seconds": clip.duration,
+                "speaker": subject.speaker,
+                "fps": subject.fps,
+                "consent": subject.consent,
+                "licence": subject.licence,
+                "blendshapes": list(subject.blendshape_names),
+                "training_seconds": subject.duration,
             },
         )
 
@@ -182,6 +242,7 @@ def train(
     run_folder: Path,
     *,
     device: torch.device,
+    begin: Begin | None = None,
     resume: bool = False,
     progress: Progress = ignore_progress,
 ) -> SpeakerNetwork:
@@ -194,6 +255,7 @@ def train(
         config: All settings.
         run_folder: Where the settings, the checkpoint and the log go; made when all is well.
         device: Where to compute.
+        begin: Changes the untrained network, on the CPU, to what training starts from (`starting_point.start_from`).
         resume: Go on from the checkpoint in the run folder.
         progress: Told the share done.
 
@@ -209,20 +271,36 @@ def train(
     torch.manual_seed(config.optimizer.seed)
     footage = load_footage(clip, feature_spec(config.model))
     ground = texture_ground(clip, config.model)
-    network = _untrained(footage, config, ground).to(device)
-    footage = footage.to(device)
-    sampler = _sampler(footage, clip.fps, network, config)
+    network = untrained_network(footage, config, ground)
+    if begin:
+        begin(network, footage)
+    course = Course(
+        subject=Subject.of(clip),
+        footage=footage.to(device),
+        network=network.to(device),
+        ground=ground,
+        lesson=texture_lesson(clip, ground, footage.to(device), config.loss, config.data) if ground else None,
+    )
+    return follow(course, config, run_folder, resume=resume, progress=progress)
+
+
+def follow(
+    course: Course, config: TrainingConfig, run_folder: Path, *, resume: bool = False, progress: Progress
+) -> SpeakerNetwork:
+    """Train a course's network; `train` says what is written, returned and raised."""
+    device = course.footage.features.device
+    sampler = _sampler(course.footage, course.subject.fps, course.network, config)
     steps = step_count(sampler, config)
-    run = _Run.start(network, steps, config, ground)
+    run = _Run.start(course.network, steps, config, course.ground)
     if resume:
         run.restore(read_checkpoint(run_folder))
-    lesson = texture_lesson(clip, ground, footage, config.loss, config.data) if ground else None
-    teacher = _Teacher(sampler, config, anatomy_of(clip.neutral, clip.blendshape_names, device), lesson)
+    anatomy = anatomy_of(course.subject.neutral, course.subject.blendshape_names, device)
+    teacher = _Teacher(sampler, config, anatomy, course.lesson, course.vary)
     open_run(run_folder, config, resume=resume)
     try:
-        _loop(run, teacher, steps, run_folder, clip, progress)
+        _loop(run, teacher, steps, run_folder, course.subject, progress)
     finally:
-        write_checkpoint(run_folder, run.checkpoint(clip))
+        write_checkpoint(run_folder, run.checkpoint(course.subject))
     return cast(SpeakerNetwork, run.average.module.cpu().eval())
 
 
@@ -233,13 +311,13 @@ def step_count(sampler: PieceSampler, config: TrainingConfig) -> int:
     return max(settings.least_steps, min(settings.most_steps, wanted))
 
 
-def _untrained(footage: Footage, config: TrainingConfig, ground: TextureGround | None) -> SpeakerNetwork:
+def untrained_network(footage: Footage, config: TrainingConfig, ground: TextureGround | None = None) -> SpeakerNetwork:
     """Make the network, started from the statistics of the footage."""
-    known = footage.offsets[footage.known > 0]
-    components = principal_components(known.numpy(), max(config.model.code_size, config.model.geometry_units))
+    sample = footage.sample()
+    components = principal_components(sample.offsets.numpy(), max(config.model.code_size, config.model.geometry_units))
     network = build_network(config.model, footage.blendshapes.shape[1], components, ground)
-    network.offset_mean.copy_(known.flatten(1).mean(0))
-    network.blendshapes.bias.data.copy_(footage.blendshapes[footage.known > 0].mean(0))
+    network.offset_mean.copy_(sample.offsets.flatten(1).mean(0))
+    network.blendshapes.bias.data.copy_(sample.blendshapes.mean(0))
     if isinstance(network.encoder, TrackEncoder):
         network.encoder.band_mean.copy_(footage.features.mean(0))
         network.encoder.band_deviation.copy_(footage.features.std(0).clamp(min=1e-3))
@@ -261,12 +339,13 @@ class _Teacher:
     config: TrainingConfig
     anatomy: Anatomy
     texture: TextureLesson | None
+    vary: Vary
 
     def loss(self, network: SpeakerNetwork, generator: torch.Generator) -> Tensor:
         batch = self.sampler.draw(generator)
         features = batch.features
         if self.config.model.encoder == "track":
-            features = vary(features, self.config.data, generator)
+            features = self.vary(features, self.config.data, generator)
         code, offsets, blendshapes = network(features, batch.columns)
         motion = total_loss(Face(offsets, blendshapes), batch.face, batch.known, self.anatomy, self.config.loss)
         if self.texture is None or network.texture is None:
@@ -274,7 +353,7 @@ class _Teacher:
         return motion + self.texture.loss(network.texture, code, batch, generator)
 
 
-def _loop(run: _Run, teacher: _Teacher, steps: int, run_folder: Path, clip: Clip, progress: Progress) -> None:
+def _loop(run: _Run, teacher: _Teacher, steps: int, run_folder: Path, subject: Subject, progress: Progress) -> None:
     run.network.train()
     started, losses = time.perf_counter(), []
     while run.step < steps:
@@ -285,7 +364,7 @@ def _loop(run: _Run, teacher: _Teacher, steps: int, run_folder: Path, clip: Clip
             losses.clear()
             _append_log(run_folder, step=run.step, loss=mean, seconds=time.perf_counter() - started)
         if run.step % _SAVE_EVERY == 0:
-            write_checkpoint(run_folder, run.checkpoint(clip))
+            write_checkpoint(run_folder, run.checkpoint(subject))
 
 
 def _append_log(run_folder: Path, **values: Any) -> None:
