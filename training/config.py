@@ -48,6 +48,10 @@ class ModelConfig:
     geometry_dropout: float = 0.5
     """Share of those units dropped; the paper states none."""
 
+    channel_seconds: float = 1.0
+    """Loud speech, s, after which the `track` encoder trusts a recording's own colour, which is taken out, as much as
+    that of speech at large; 0 leaves the colour in."""
+
     texture: Literal["sheet", "paper", "none"] = "sheet"
     """`sheet`: mixes the main sheets of the speaker. `paper`: draws the lip crop as Lahiri et al. 2021, table
     4, do. `none`: motion only."""

@@ -42,7 +42,9 @@ _LEAST_FOOTAGE_SECONDS = 2.0
 
 def feature_spec(config: ModelConfig) -> FeatureSpec:
     """Return what the configured encoder hears."""
-    return FeatureSpec(kind="log_mel" if config.encoder == "track" else "complex_stft")
+    if config.encoder == "track":
+        return FeatureSpec(kind="log_mel", channel_seconds=config.channel_seconds)
+    return FeatureSpec(kind="complex_stft")
 
 
 def encoder_spec(config: ModelConfig) -> EncoderSpec:

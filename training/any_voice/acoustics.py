@@ -38,13 +38,13 @@ class Variation:
         most_snr: Of noise, dB.
     """
 
-    room: float = 0.35
+    room: float = 0.3
     microphone: float = 0.8
     band: float = 0.25
-    noise: float = 0.5
+    noise: float = 0.45
     codec: float = 0.15
     overload: float = 0.08
-    response_decibels: float = 14.0
+    response_decibels: float = 10.0
     least_snr: float = -2.0
     most_snr: float = 35.0
 

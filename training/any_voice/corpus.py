@@ -7,10 +7,9 @@ also remembers what it said before; so the corpus is made in portions, each in a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import repeat
+from functools import partial
 from multiprocessing import get_all_start_methods, get_context
 
 import numpy as np
@@ -90,11 +89,9 @@ def make_corpus(
     count = max(1, round(options.seconds / _PORTION_SECONDS))
     seconds = options.seconds / count
     portions = [np.random.SeedSequence((options.seed, index)) for index in range(count)]
-    context = get_context("forkserver" if "forkserver" in get_all_start_methods() else "spawn")
-    if context.get_start_method() == "forkserver":
-        context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(processes, mp_context=context, max_tasks_per_child=1) as pool:
-        yield from _told(pool.map(make_portion, repeat(options), repeat(seconds), portions), count, progress)
+    context = get_context("fork" if "fork" in get_all_start_methods() else "spawn")  # a fork starts at once
+    with context.Pool(processes, maxtasksperchild=1) as pool:
+        yield from _told(pool.imap(partial(make_portion, options, seconds), portions), count, progress)
 
 
 def _told(portions: Iterator[list[SpokenTrack]], count: int, progress: Progress) -> Iterator[SpokenTrack]:

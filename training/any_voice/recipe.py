@@ -26,8 +26,14 @@ SETTINGS: tuple[str, ...] = (
     'model.texture="none"',
     "data.held_out=0.0",
     "data.batch_size=8",
-    "optimizer.least_steps=4000",
-    "optimizer.most_steps=4000",
+    "data.band_noise=0.1",
+    "data.level=0.15",
+    "data.masked_columns=4",
+    "model.dropout=0.05",
+    "loss.closure=0.3",
+    "optimizer.learning_rate=1.5e-3",
+    "optimizer.least_steps=3000",
+    "optimizer.most_steps=3000",
 )
 
 _CORPUS_SHARE = 0.1  # of the progress bar
