@@ -97,12 +97,12 @@ def _train_default(verb: _Verbs) -> None:
     parser.add_argument(
         "--model", type=Path, metavar="MODEL.lipsync3d", help="the model to write (RUN/any_voice.lipsync3d)"
     )
-    parser.add_argument("--hours", type=float, default=1.0, help="length of the corpus, h")
+    parser.add_argument("--hours", type=float, default=0.75, help="length of the corpus, h")
     parser.add_argument("--seed", type=int, default=0, help="of everything random")
     parser.add_argument(
         "--motion", nargs="+", default=[], type=Path, metavar="CLIP", help="clips of real motion to add"
     )
-    parser.add_argument("--copies", type=int, default=4, help="how often each take of them is told, in other voices")
+    parser.add_argument("--copies", type=int, default=2, help="how often each take of them is told, in other voices")
     parser.add_argument("--measure", type=Path, metavar="SETS.toml", help="footage to measure it on")
     parser.add_argument("--card", type=Path, metavar="CARD.md", help="the model card to write")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.most_steps=500, say")

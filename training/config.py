@@ -21,8 +21,9 @@ class ModelConfig:
     encoder: EncoderKind = "track"
     """`track`: dilated convolutions over log-mel bands. `paper`: the twelve layers of Lahiri et al. 2021."""
 
-    geometry: Literal["direct", "paper"] = "direct"
-    """`direct`: one linear layer from the code to the mesh. `paper`: 150 linear units between, with dropout."""
+    geometry: Literal["direct", "paper", "posed"] = "direct"
+    """`direct`: one linear layer from the code to the mesh. `paper`: 150 linear units between, with dropout. `posed`:
+    blendshapes pose the mesh, for footage without a mesh of its own."""
 
     code_size: int = 32
     """Numbers per frame that all decoders read (the paper's N_s)."""

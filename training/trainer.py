@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lipsync_core.audio.features import FeatureSpec
@@ -24,15 +24,16 @@ from lipsync_core.progress import Progress, ignore_progress
 
 from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from .config import ModelConfig, TrainingConfig
-from .dataset import Footage, PieceSampler, Vary, load_footage, vary
+from .dataset import Batch, Footage, PieceSampler, Vary, load_footage, vary
 from .losses import Anatomy, Face, anatomy_of, total_loss
-from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometry, paper_geometry
+from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometry, paper_geometry, posed_geometry
 from .run_folder import LOG_NAME, open_run
 from .texture_ground import TextureGround, texture_ground
 from .texture_lessons import TextureLesson, texture_lesson
 from .texture_networks import TextureNetwork, paper_texture, sheet_texture
 
 Begin: TypeAlias = "Callable[[SpeakerNetwork, Footage], None]"
+MotionLesson: TypeAlias = "Callable[[SpeakerNetwork, Tensor, Batch], Tensor]"
 
 _LOG = logging.getLogger(__name__)
 _SAVE_EVERY = 250  # steps between checkpoints
@@ -78,12 +79,15 @@ def build_network(
         encoder = TrackEncoder(spec, feature_spec(config).size, config.width, config.dropout)
     else:
         encoder = PaperEncoder(spec)
-    geometry = (
-        direct_geometry(components, size)
-        if config.geometry == "direct"
-        else paper_geometry(components, size, config.geometry_units, config.geometry_dropout)
-    )
-    return SpeakerNetwork(encoder, geometry, size, blendshape_count, _texture_network(config, ground))
+    geometry: nn.Module
+    if config.geometry == "paper":
+        geometry = paper_geometry(components, size, config.geometry_units, config.geometry_dropout)
+    else:
+        geometry = direct_geometry(components, size)
+    network = SpeakerNetwork(encoder, geometry, size, blendshape_count, _texture_network(config, ground))
+    if config.geometry == "posed":
+        network.geometry = posed_geometry(network.blendshapes)
+    return network
 
 
 def _texture_network(config: ModelConfig, ground: TextureGround | None) -> TextureNetwork | None:
@@ -151,6 +155,7 @@ class Course:
         ground: What the texture is made on; None for motion alone.
         lesson: What counts as wrong in the texture; None for motion alone.
         vary: Changes standardised features as a `track` encoder may meet them.
+        motion: What counts as wrong in the motion, where it is not `total_loss`.
     """
 
     subject: Subject
@@ -159,6 +164,7 @@ class Course:
     ground: TextureGround | None = None
     lesson: TextureLesson | None = None
     vary: Vary = vary
+    motion: MotionLesson | None = None
 
 
 @dataclass
@@ -297,7 +303,7 @@ def follow(
     if resume:
         run.restore(read_checkpoint(run_folder))
     anatomy = anatomy_of(course.subject.neutral, course.subject.blendshape_names, device)
-    teacher = _Teacher(sampler, config, anatomy, course.lesson, course.vary)
+    teacher = _Teacher(sampler, config, anatomy, course.lesson, course.vary, course.motion)
     open_run(run_folder, config, resume=resume)
     try:
         _loop(run, teacher, steps, run_folder, course.subject, progress)
@@ -342,12 +348,15 @@ class _Teacher:
     anatomy: Anatomy
     texture: TextureLesson | None
     vary: Vary
+    motion: MotionLesson | None
 
     def loss(self, network: SpeakerNetwork, generator: torch.Generator) -> Tensor:
         batch = self.sampler.draw(generator)
         features = batch.features
         if self.config.model.encoder == "track":
             features = self.vary(features, self.config.data, generator)
+        if self.motion:
+            return self.motion(network, features, batch)
         code, offsets, blendshapes = network(features, batch.columns)
         motion = total_loss(Face(offsets, blendshapes), batch.face, batch.known, self.anatomy, self.config.loss)
         if self.texture is None or network.texture is None:

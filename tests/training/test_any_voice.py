@@ -25,15 +25,17 @@ from tests.core.test_clip import take  # noqa: E402
 from tests.training.test_training import QUICK, loud_mouthed_clip  # noqa: E402
 from training.any_voice import acoustics  # noqa: E402
 from training.any_voice.acoustics import Variation, vary_sound  # noqa: E402
-from training.any_voice.corpus import SHAPES, CorpusOptions, SpokenTrack, make_corpus, retimed  # noqa: E402
+from training.any_voice.corpus import CORPUS_FPS, SHAPES, CorpusOptions, SpokenTrack, make_corpus, retimed  # noqa: E402
 from training.any_voice.lessons import corpus_footage, shape_deltas, vary_voice  # noqa: E402
 from training.any_voice.measurement import ARPABET, Stretch, closures, robustness, sound_offset  # noqa: E402
 from training.any_voice.real_motion import real_tracks  # noqa: E402
+from training.any_voice.recipe import Recipe, any_voice_course, default_training  # noqa: E402
 from training.any_voice.sets import read_alignment  # noqa: E402
 from training.any_voice.texts import random_text  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import DataConfig, TrainingConfig, read_config  # noqa: E402
-from training.dataset import load_footage  # noqa: E402
+from training.dataset import PieceSampler, load_footage  # noqa: E402
+from training.losses import Face, anatomy_of, total_loss  # noqa: E402
 from training.starting_point import default_model_path, fits, start_from  # noqa: E402
 from training.trainer import untrained_network  # noqa: E402
 from training.virtual_speaker.articulation import BILABIALS  # noqa: E402
@@ -179,12 +181,19 @@ def test_features_change_but_keep_their_shape() -> None:
 # ---- Making
 
 
-def test_posed_footage_says_the_same_as_meshes(tracks: list[SpokenTrack]) -> None:
+def test_the_loss_of_blendshapes_is_that_of_the_meshes_they_pose(tracks: list[SpokenTrack]) -> None:
+    config = default_training(["model.width=8", "loss.blendshape=0.0", "loss.closure=0.0"])
     footage = corpus_footage(tracks[:2], FeatureSpec())
+    course = any_voice_course(Recipe(CorpusOptions(), training=config), footage, torch.device("cpu"))
+    batch = PieceSampler(footage, CORPUS_FPS, 2, 100.0, config.data).draw(torch.Generator().manual_seed(0))
 
-    face = footage.face(torch.arange(5))
+    cheap = course.motion(course.network.eval(), batch.features, batch)
 
-    np.testing.assert_allclose(face.offsets.numpy(), np.tensordot(tracks[0].weights[:5], shape_deltas(), 1), atol=1e-5)
+    _, offsets, blendshapes = course.network(batch.features, batch.columns)
+    meshes = torch.tensordot(batch.face.blendshapes, torch.from_numpy(shape_deltas()), dims=1)
+    anatomy = anatomy_of(generic_face(), SHAPES, torch.device("cpu"))
+    faces = Face(offsets, blendshapes), Face(meshes, batch.face.blendshapes)
+    assert float(cheap) == pytest.approx(float(total_loss(*faces, batch.known, anatomy, config.loss)), rel=1e-3)
 
 
 @pytest.fixture(scope="module")
@@ -290,7 +299,7 @@ def test_both_forms_of_a_textgrid_are_read(tmp_path: Path) -> None:
 
 
 def test_a_network_that_starts_from_a_model_says_what_the_model_says() -> None:
-    config = read_config(None, ["model.width=8"])
+    config = read_config(None, ["model.width=8", "model.channel_seconds=0.0"])
     model, footage = tiny_model(), load_footage(loud_mouthed_clip(), FeatureSpec())
     network = untrained_network(footage, config)
 
@@ -305,7 +314,7 @@ def test_a_network_that_starts_from_a_model_says_what_the_model_says() -> None:
 
 
 def test_it_starts_with_decoders_that_suit_the_new_face() -> None:
-    config = read_config(None, ["model.width=8"])
+    config = read_config(None, ["model.width=8", "model.channel_seconds=0.0"])
     footage = load_footage(loud_mouthed_clip(), FeatureSpec())
     network = untrained_network(footage, config)
 

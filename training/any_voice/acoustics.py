@@ -38,14 +38,14 @@ class Variation:
         most_snr: Of noise, dB.
     """
 
-    room: float = 0.3
-    microphone: float = 0.8
-    band: float = 0.25
-    noise: float = 0.45
-    codec: float = 0.15
+    room: float = 0.25
+    microphone: float = 0.6
+    band: float = 0.2
+    noise: float = 0.4
+    codec: float = 0.1
     overload: float = 0.08
     response_decibels: float = 10.0
-    least_snr: float = -2.0
+    least_snr: float = 0.0
     most_snr: float = 35.0
 
 

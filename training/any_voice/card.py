@@ -24,7 +24,7 @@ languages, with many voices, rates and pitches, and says when each phoneme begin
 ARKIT blendshapes of the generic face: each sound pulls at jaw and lips, neighbours share them, lips meet at every
 p, b and m, the lower lip meets the teeth at f and v, and rests in silence, through breaths and through noise
 without speech. The sound is then changed as the world changes it: another vocal tract and pitch, a room, a
-microphone, a telephone's band, noise, music and other people's voices from -2 dB up, codecs, clipping, gain, and
+microphone, a telephone's band, noise, music and other people's voices from 0 dB up, codecs, clipping, gain, and
 pauses. The same seed makes the same corpus, but for the noise in espeak-ng's breathy voices. Nothing of it is
 kept.
 

@@ -34,6 +34,7 @@ _COLUMNS = [ARKIT_NAMES.index(name) for name in SHAPES]
 _PORTION_SECONDS = 60.0
 _SHORTEST_PAUSE = 0.12  # s; a shorter one is part of a sound, such as the hold of a stop
 _SPEECH_PEAK = 0.5
+_SYNTHETIC_IMPORTANCE = 0.35
 _TALLEST, _SMALLEST = 0.8, 1.25  # length of the vocal tract, as a factor on every frequency
 
 
@@ -65,12 +66,14 @@ class SpokenTrack:
         seconds: `(T,)` float64, time of each frame, s from the first sample.
         weights: `(T, B)` float32, of the blendshapes `SHAPES`.
         phonemes: What is said when; empty where it is not known.
+        importance: How much its errors count. Rules move the lips further than people do, and would drown real motion.
     """
 
     waveform: Waveform
     seconds: NDArray[np.float64]
     weights: NDArray[np.float32]
     phonemes: tuple[Phoneme, ...] = ()
+    importance: float = 1.0
 
 
 def make_corpus(
@@ -122,9 +125,9 @@ def retimed(waveform: Waveform, factor: float) -> tuple[Waveform, float]:
     return Waveform(samples, SPEECH_RATE), exact
 
 
-def random_tract(rng: np.random.Generator) -> float:
-    """Draw a factor for `retimed`."""
-    return float(np.exp(rng.uniform(np.log(_TALLEST), np.log(_SMALLEST))))
+def random_tract(rng: np.random.Generator, reach: float = 1.0) -> float:
+    """Draw a factor for `retimed`; `reach` is the share of the widest range of throats."""
+    return float(np.exp(reach * rng.uniform(np.log(_TALLEST), np.log(_SMALLEST))))
 
 
 def motion_times(waveform: Waveform) -> NDArray[np.float64]:
@@ -198,4 +201,5 @@ def _varied(
     track: SpokenTrack, voices: Sequence[Samples], options: CorpusOptions, rng: np.random.Generator
 ) -> SpokenTrack:
     samples = vary_sound(track.waveform.samples, voices, options.variation, rng)
-    return SpokenTrack(Waveform(samples, SPEECH_RATE), track.seconds, track.weights, track.phonemes)
+    waveform = Waveform(samples, SPEECH_RATE)
+    return SpokenTrack(waveform, track.seconds, track.weights, track.phonemes, _SYNTHETIC_IMPORTANCE)

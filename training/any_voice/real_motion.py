@@ -13,6 +13,8 @@ from lipsync_core.capture.clip import Clip, Take
 from .acoustics import Samples, Variation, vary_sound
 from .corpus import SHAPES, SpokenTrack, motion_times, random_tract, retimed
 
+_TRACT_REACH = 0.6  # a man filmed is not to be stretched to a giant
+
 
 def real_tracks(
     clips: Sequence[Clip], copies: int, seed: int, variation: Variation | None = None
@@ -39,7 +41,7 @@ def real_tracks(
 def _retold(
     take: Take, weights: FloatArray, voices: Sequence[Samples], variation: Variation, rng: np.random.Generator
 ) -> SpokenTrack:
-    waveform, factor = retimed(take.waveform, random_tract(rng))
+    waveform, factor = retimed(take.waveform, random_tract(rng, _TRACT_REACH))
     seconds = motion_times(waveform)
     filmed = take.seconds / factor
     inside = (seconds >= filmed[0]) & (seconds <= filmed[-1])

@@ -16,24 +16,26 @@ from lipsync_core.progress import Progress, ignore_progress, part_of
 
 from ..config import TrainingConfig, read_config
 from ..export import export_run
+from ..networks import pose
 from ..trainer import Course, Subject, feature_spec, follow, untrained_network
 from .corpus import CORPUS_FPS, SHAPES, CorpusOptions, SpokenTrack, make_corpus
-from .lessons import corpus_footage, vary_voice
+from .lessons import PosedFootage, PosedLesson, corpus_footage, shape_deltas, vary_voice
 from .real_motion import real_tracks
 
 LICENCE = "GPL-3.0-or-later"
 SETTINGS: tuple[str, ...] = (
     'model.texture="none"',
+    'model.geometry="posed"',
     "data.held_out=0.0",
-    "data.batch_size=8",
+    "data.batch_size=6",
     "data.band_noise=0.1",
     "data.level=0.15",
     "data.masked_columns=4",
     "model.dropout=0.05",
     "loss.closure=0.3",
     "optimizer.learning_rate=1.5e-3",
-    "optimizer.least_steps=3000",
-    "optimizer.most_steps=3000",
+    "optimizer.least_steps=2200",
+    "optimizer.most_steps=2200",
 )
 
 _CORPUS_SHARE = 0.1  # of the progress bar
@@ -54,7 +56,7 @@ class Recipe:
 
     corpus: CorpusOptions
     real: tuple[Clip, ...] = ()
-    copies: int = 4
+    copies: int = 2
     training: TrainingConfig = field(default_factory=TrainingConfig)
     processes: int = 2
 
@@ -81,14 +83,24 @@ def train_default(
     config = recipe.training
     footage = corpus_footage(_tracks(recipe, part_of(progress, 0.0, _CORPUS_SHARE)), feature_spec(config.model))
     torch.manual_seed(config.optimizer.seed)
-    course = Course(
+    follow(
+        any_voice_course(recipe, footage, device), config, run_folder, progress=part_of(progress, _CORPUS_SHARE, 1.0)
+    )
+    return export_run(run_folder, ingredients(recipe))
+
+
+def any_voice_course(recipe: Recipe, footage: PosedFootage, device: torch.device) -> Course:
+    """Return what the network is to learn from some footage."""
+    network = untrained_network(footage, recipe.training)
+    pose(network.geometry, torch.from_numpy(shape_deltas()))
+    network.offset_mean.zero_()
+    return Course(
         subject=_nobody(recipe, len(footage.known) / CORPUS_FPS),
         footage=footage.to(device),
-        network=untrained_network(footage, config).to(device),
+        network=network.to(device),
         vary=vary_voice,
+        motion=PosedLesson.of_generic_face(recipe.training.loss, device),
     )
-    follow(course, config, run_folder, progress=part_of(progress, _CORPUS_SHARE, 1.0))
-    return export_run(run_folder, ingredients(recipe))
 
 
 def ingredients(recipe: Recipe) -> str:
