@@ -44,7 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lipsync3d", description="Audio-driven 3D faces, trained on a short video.")
     parser.add_argument("--version", action="version", version=f"lipsync3d {__version__}")
     verb = parser.add_subparsers(required=True, metavar="VERB")
-    for add in (_prepare, _train, _export, _evaluate, _animate, _head, _dub, _compare, _virtual_speaker):
+    verbs_added = (
+        _prepare, _train, _train_default, _export, _evaluate, _measure, _animate, _head, _dub, _compare, _virtual_speaker,
+    )  # fmt: skip
+    for add in verbs_added:
         add(verb)
     return parser
 
@@ -87,6 +90,35 @@ def _train(verb: _Verbs) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.passes=100, say")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--resume", action="store_true", help="go on where the run in the folder stopped")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--start", type=Path, metavar="MODEL", help="start from this model (the one for any voice)")
+    start.add_argument("--from-scratch", action="store_true", help="start from no model")
+
+
+def _train_default(verb: _Verbs) -> None:
+    parser = _add(verb, "train-default", verbs.train_default, "Make the model for any voice, from synthetic voices.")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="RUN", help="folder of the run")
+    parser.add_argument(
+        "--model", type=Path, metavar="MODEL.lipsync3d", help="the model to write (RUN/any_voice.lipsync3d)"
+    )
+    parser.add_argument("--hours", type=float, default=0.75, help="length of the corpus, h")
+    parser.add_argument("--seed", type=int, default=0, help="of everything random")
+    parser.add_argument(
+        "--motion", nargs="+", default=[], type=Path, metavar="CLIP", help="clips of real motion to add"
+    )
+    parser.add_argument("--copies", type=int, default=2, help="how often each take of them is told, in other voices")
+    parser.add_argument("--measure", type=Path, metavar="SETS.toml", help="footage to measure it on")
+    parser.add_argument("--card", type=Path, metavar="CARD.md", help="the model card to write")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.most_steps=500, say")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--processes", type=int, default=2, help="processor cores that make the corpus")
+
+
+def _measure(verb: _Verbs) -> None:
+    parser = _add(verb, "measure", verbs.measure, "Measure a model for any voice on footage it never heard.")
+    parser.add_argument("model", type=Path, metavar="MODEL")
+    parser.add_argument("sets", type=Path, metavar="SETS.toml", help="what to measure on; see docs/DEFAULT_MODEL.md")
+    parser.add_argument("--json", type=Path, metavar="F", help="also write the figures to this file")
 
 
 def _export(verb: _Verbs) -> None:

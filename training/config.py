@@ -21,8 +21,9 @@ class ModelConfig:
     encoder: EncoderKind = "track"
     """`track`: dilated convolutions over log-mel bands. `paper`: the twelve layers of Lahiri et al. 2021."""
 
-    geometry: Literal["direct", "paper"] = "direct"
-    """`direct`: one linear layer from the code to the mesh. `paper`: 150 linear units between, with dropout."""
+    geometry: Literal["direct", "paper", "posed"] = "direct"
+    """`direct`: one linear layer from the code to the mesh. `paper`: 150 linear units between, with dropout. `posed`:
+    blendshapes pose the mesh, for footage without a mesh of its own."""
 
     code_size: int = 32
     """Numbers per frame that all decoders read (the paper's N_s)."""
@@ -47,6 +48,10 @@ class ModelConfig:
 
     geometry_dropout: float = 0.5
     """Share of those units dropped; the paper states none."""
+
+    channel_seconds: float = 1.0
+    """Loud speech, s, after which the `track` encoder trusts a recording's own colour, which is taken out, as much as
+    that of speech at large; 0 leaves the colour in."""
 
     texture: Literal["sheet", "paper", "none"] = "sheet"
     """`sheet`: mixes the main sheets of the speaker. `paper`: draws the lip crop as Lahiri et al. 2021, table

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
+from typing import Self, TypeAlias
 
 import numpy as np
 import torch
@@ -14,6 +16,8 @@ from lipsync_core.capture.clip import Clip
 
 from .config import DataConfig
 from .losses import Face
+
+Vary: TypeAlias = "Callable[[Tensor, DataConfig, torch.Generator], Tensor]"
 
 _CONTEXT_COLUMNS = 48  # heard before and after a piece; a track has silence of this length at either end
 
@@ -38,9 +42,17 @@ class Footage:
     known: Tensor
     last_frame: Tensor
 
-    def to(self, device: torch.device) -> Footage:
+    def to(self, device: torch.device) -> Self:
         """Return the same on another device."""
-        return Footage(*(getattr(self, item.name).to(device) for item in fields(self)))
+        return type(self)(*(getattr(self, item.name).to(device) for item in fields(self)))
+
+    def face(self, frames: Tensor) -> Face:
+        """Return the faces of `(B, T)` frames."""
+        return Face(self.offsets[frames], self.blendshapes[frames])
+
+    def sample(self) -> Face:
+        """Return frames enough for statistics, `(T, 468, 3)` and `(T, B)`: all in which the face was found."""
+        return self.face(torch.nonzero(self.known > 0)[:, 0])
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,7 @@ class PieceSampler:
         return Batch(
             features=footage.features[heard],
             columns=footage.columns[frames] - first_column[:, None],
-            face=Face(footage.offsets[frames], footage.blendshapes[frames]),
+            face=footage.face(frames),
             known=footage.known[frames] * (wanted <= last),
             frames=frames,
         )

@@ -204,6 +204,20 @@ def paper_geometry(components: NDArray[np.float32], code_size: int, hidden: int,
     return nn.Sequential(nn.Linear(code_size, hidden), nn.Dropout(dropout), last)
 
 
+def posed_geometry(blendshapes: nn.Linear) -> nn.Sequential:
+    """Make a geometry decoder that poses the mesh with the predicted blendshapes; `pose` says what each does."""
+    posing = nn.Linear(blendshapes.out_features, 468 * 3)
+    nn.init.zeros_(posing.weight)
+    nn.init.zeros_(posing.bias)
+    return nn.Sequential(blendshapes, posing.requires_grad_(False))
+
+
+def pose(geometry: nn.Module, deltas: Tensor) -> None:
+    """Tell a `posed_geometry` what each blendshape adds to the neutral face, `(B, 468, 3)`, face units."""
+    posing = geometry.get_submodule("1")
+    posing.get_parameter("weight").data.copy_(deltas.flatten(1).T)
+
+
 def interpolate(x: Tensor, positions: Tensor) -> Tensor:
     """Read sequences `(B, S, C)` between their steps, linearly, at `(B, T)` positions; the ends are held."""
     positions = positions.clamp(0, x.shape[1] - 1)

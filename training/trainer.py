@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lipsync_core.audio.features import FeatureSpec
@@ -23,13 +24,16 @@ from lipsync_core.progress import Progress, ignore_progress
 
 from .checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from .config import ModelConfig, TrainingConfig
-from .dataset import Footage, PieceSampler, load_footage, vary
+from .dataset import Batch, Footage, PieceSampler, Vary, load_footage, vary
 from .losses import Anatomy, Face, anatomy_of, total_loss
-from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometry, paper_geometry
+from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometry, paper_geometry, posed_geometry
 from .run_folder import LOG_NAME, open_run
 from .texture_ground import TextureGround, texture_ground
 from .texture_lessons import TextureLesson, texture_lesson
 from .texture_networks import TextureNetwork, paper_texture, sheet_texture
+
+Begin: TypeAlias = "Callable[[SpeakerNetwork, Footage], None]"
+MotionLesson: TypeAlias = "Callable[[SpeakerNetwork, Tensor, Batch], Tensor]"
 
 _LOG = logging.getLogger(__name__)
 _SAVE_EVERY = 250  # steps between checkpoints
@@ -39,7 +43,9 @@ _LEAST_FOOTAGE_SECONDS = 2.0
 
 def feature_spec(config: ModelConfig) -> FeatureSpec:
     """Return what the configured encoder hears."""
-    return FeatureSpec(kind="log_mel" if config.encoder == "track" else "complex_stft")
+    if config.encoder == "track":
+        return FeatureSpec(kind="log_mel", channel_seconds=config.channel_seconds)
+    return FeatureSpec(kind="complex_stft")
 
 
 def encoder_spec(config: ModelConfig) -> EncoderSpec:
@@ -73,12 +79,15 @@ def build_network(
         encoder = TrackEncoder(spec, feature_spec(config).size, config.width, config.dropout)
     else:
         encoder = PaperEncoder(spec)
-    geometry = (
-        direct_geometry(components, size)
-        if config.geometry == "direct"
-        else paper_geometry(components, size, config.geometry_units, config.geometry_dropout)
-    )
-    return SpeakerNetwork(encoder, geometry, size, blendshape_count, _texture_network(config, ground))
+    geometry: nn.Module
+    if config.geometry == "paper":
+        geometry = paper_geometry(components, size, config.geometry_units, config.geometry_dropout)
+    else:
+        geometry = direct_geometry(components, size)
+    network = SpeakerNetwork(encoder, geometry, size, blendshape_count, _texture_network(config, ground))
+    if config.geometry == "posed":
+        network.geometry = posed_geometry(network.blendshapes)
+    return network
 
 
 def _texture_network(config: ModelConfig, ground: TextureGround | None) -> TextureNetwork | None:
@@ -97,6 +106,65 @@ def principal_components(offsets: NDArray[np.float32], count: int) -> NDArray[np
     values, vectors = np.linalg.eigh(centred.T @ centred / len(flat))
     order = np.argsort(values)[::-1][:count]
     return (vectors[:, order] * np.sqrt(np.clip(values[order], 0, None))).T.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose face is learned.
+
+    Attributes:
+        speaker: The name.
+        fps: Frames per second of the footage.
+        neutral: `(468, 3)` float32, face units.
+        blendshape_names: Names of the `B` blendshapes.
+        duration: Length of the footage, s.
+        consent: What the speaker agreed to.
+        licence: On what terms the footage may be used.
+    """
+
+    speaker: str
+    fps: float
+    neutral: NDArray[np.float32]
+    blendshape_names: tuple[str, ...]
+    duration: float
+    consent: str = "not stated"
+    licence: str = "not stated"
+
+    @classmethod
+    def of(cls, clip: Clip) -> Subject:
+        """Return who speaks in a clip."""
+        return cls(
+            speaker=clip.speaker,
+            fps=clip.fps,
+            neutral=clip.neutral,
+            blendshape_names=clip.blendshape_names,
+            duration=clip.duration,
+            consent=clip.consent,
+            licence=clip.licence,
+        )
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a network is to learn, and from what it starts.
+
+    Attributes:
+        subject: Whose face it is.
+        footage: What is shown, on the device of training.
+        network: Where training starts, on the same device.
+        ground: What the texture is made on; None for motion alone.
+        lesson: What counts as wrong in the texture; None for motion alone.
+        vary: Changes standardised features as a `track` encoder may meet them.
+        motion: What counts as wrong in the motion, where it is not `total_loss`.
+    """
+
+    subject: Subject
+    footage: Footage
+    network: SpeakerNetwork
+    ground: TextureGround | None = None
+    lesson: TextureLesson | None = None
+    vary: Vary = vary
+    motion: MotionLesson | None = None
 
 
 @dataclass
@@ -142,7 +210,7 @@ class _Run:
         self.step += 1
         return loss.detach()
 
-    def checkpoint(self, clip: Clip) -> Checkpoint:
+    def checkpoint(self, subject: Subject) -> Checkpoint:
         """Take down everything that training goes on from."""
         return Checkpoint(
             step=self.step,
@@ -152,15 +220,15 @@ class _Run:
             schedule=self.schedule.state_dict(),
             random_state=self.generator.get_state(),
             dropout_state=torch.get_rng_state(),
-            neutral=torch.from_numpy(clip.neutral),
+            neutral=torch.from_numpy(subject.neutral),
             texture=self.ground.to_values() if self.ground else None,
             about={
-                "speaker": clip.speaker,
-                "fps": clip.fps,
-                "consent": clip.consent,
-                "licence": clip.licence,
-                "blendshapes": list(clip.blendshape_names),
-                "training_seconds": clip.duration,
+                "speaker": subject.speaker,
+                "fps": subject.fps,
+                "consent": subject.consent,
+                "licence": subject.licence,
+                "blendshapes": list(subject.blendshape_names),
+                "training_seconds": subject.duration,
             },
         )
 
@@ -182,6 +250,7 @@ def train(
     run_folder: Path,
     *,
     device: torch.device,
+    begin: Begin | None = None,
     resume: bool = False,
     progress: Progress = ignore_progress,
 ) -> SpeakerNetwork:
@@ -194,6 +263,7 @@ def train(
         config: All settings.
         run_folder: Where the settings, the checkpoint and the log go; made when all is well.
         device: Where to compute.
+        begin: Changes the untrained network, on the CPU, to what training starts from (`starting_point.start_from`).
         resume: Go on from the checkpoint in the run folder.
         progress: Told the share done.
 
@@ -209,20 +279,36 @@ def train(
     torch.manual_seed(config.optimizer.seed)
     footage = load_footage(clip, feature_spec(config.model))
     ground = texture_ground(clip, config.model)
-    network = _untrained(footage, config, ground).to(device)
-    footage = footage.to(device)
-    sampler = _sampler(footage, clip.fps, network, config)
+    network = untrained_network(footage, config, ground)
+    if begin:
+        begin(network, footage)
+    course = Course(
+        subject=Subject.of(clip),
+        footage=footage.to(device),
+        network=network.to(device),
+        ground=ground,
+        lesson=texture_lesson(clip, ground, footage.to(device), config.loss, config.data) if ground else None,
+    )
+    return follow(course, config, run_folder, resume=resume, progress=progress)
+
+
+def follow(
+    course: Course, config: TrainingConfig, run_folder: Path, *, resume: bool = False, progress: Progress
+) -> SpeakerNetwork:
+    """Train a course's network; `train` says what is written, returned and raised."""
+    device = course.footage.features.device
+    sampler = _sampler(course.footage, course.subject.fps, course.network, config)
     steps = step_count(sampler, config)
-    run = _Run.start(network, steps, config, ground)
+    run = _Run.start(course.network, steps, config, course.ground)
     if resume:
         run.restore(read_checkpoint(run_folder))
-    lesson = texture_lesson(clip, ground, footage, config.loss, config.data) if ground else None
-    teacher = _Teacher(sampler, config, anatomy_of(clip.neutral, clip.blendshape_names, device), lesson)
+    anatomy = anatomy_of(course.subject.neutral, course.subject.blendshape_names, device)
+    teacher = _Teacher(sampler, config, anatomy, course.lesson, course.vary, course.motion)
     open_run(run_folder, config, resume=resume)
     try:
-        _loop(run, teacher, steps, run_folder, clip, progress)
+        _loop(run, teacher, steps, run_folder, course.subject, progress)
     finally:
-        write_checkpoint(run_folder, run.checkpoint(clip))
+        write_checkpoint(run_folder, run.checkpoint(course.subject))
     return cast(SpeakerNetwork, run.average.module.cpu().eval())
 
 
@@ -233,13 +319,13 @@ def step_count(sampler: PieceSampler, config: TrainingConfig) -> int:
     return max(settings.least_steps, min(settings.most_steps, wanted))
 
 
-def _untrained(footage: Footage, config: TrainingConfig, ground: TextureGround | None) -> SpeakerNetwork:
+def untrained_network(footage: Footage, config: TrainingConfig, ground: TextureGround | None = None) -> SpeakerNetwork:
     """Make the network, started from the statistics of the footage."""
-    known = footage.offsets[footage.known > 0]
-    components = principal_components(known.numpy(), max(config.model.code_size, config.model.geometry_units))
+    sample = footage.sample()
+    components = principal_components(sample.offsets.numpy(), max(config.model.code_size, config.model.geometry_units))
     network = build_network(config.model, footage.blendshapes.shape[1], components, ground)
-    network.offset_mean.copy_(known.flatten(1).mean(0))
-    network.blendshapes.bias.data.copy_(footage.blendshapes[footage.known > 0].mean(0))
+    network.offset_mean.copy_(sample.offsets.flatten(1).mean(0))
+    network.blendshapes.bias.data.copy_(sample.blendshapes.mean(0))
     if isinstance(network.encoder, TrackEncoder):
         network.encoder.band_mean.copy_(footage.features.mean(0))
         network.encoder.band_deviation.copy_(footage.features.std(0).clamp(min=1e-3))
@@ -261,12 +347,16 @@ class _Teacher:
     config: TrainingConfig
     anatomy: Anatomy
     texture: TextureLesson | None
+    vary: Vary
+    motion: MotionLesson | None
 
     def loss(self, network: SpeakerNetwork, generator: torch.Generator) -> Tensor:
         batch = self.sampler.draw(generator)
         features = batch.features
         if self.config.model.encoder == "track":
-            features = vary(features, self.config.data, generator)
+            features = self.vary(features, self.config.data, generator)
+        if self.motion:
+            return self.motion(network, features, batch)
         code, offsets, blendshapes = network(features, batch.columns)
         motion = total_loss(Face(offsets, blendshapes), batch.face, batch.known, self.anatomy, self.config.loss)
         if self.texture is None or network.texture is None:
@@ -274,7 +364,7 @@ class _Teacher:
         return motion + self.texture.loss(network.texture, code, batch, generator)
 
 
-def _loop(run: _Run, teacher: _Teacher, steps: int, run_folder: Path, clip: Clip, progress: Progress) -> None:
+def _loop(run: _Run, teacher: _Teacher, steps: int, run_folder: Path, subject: Subject, progress: Progress) -> None:
     run.network.train()
     started, losses = time.perf_counter(), []
     while run.step < steps:
@@ -285,7 +375,7 @@ def _loop(run: _Run, teacher: _Teacher, steps: int, run_folder: Path, clip: Clip
             losses.clear()
             _append_log(run_folder, step=run.step, loss=mean, seconds=time.perf_counter() - started)
         if run.step % _SAVE_EVERY == 0:
-            write_checkpoint(run_folder, run.checkpoint(clip))
+            write_checkpoint(run_folder, run.checkpoint(subject))
 
 
 def _append_log(run_folder: Path, **values: Any) -> None:

@@ -9,11 +9,12 @@ import sys
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lipsync_core.animation import write_animation
-from lipsync_core.archive import replacing
+from lipsync_core.archive import write_text
 from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
 from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, FaceTracker
 from lipsync_core.character.life import LifeConfig
@@ -29,6 +30,10 @@ from .terminal import json_lines, progress_bar, quiet_native_code
 
 _FILM_SUFFIX = ".mp4"
 _LOG = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from .config import ModelConfig
+    from .trainer import Begin
 
 
 def prepare(options: argparse.Namespace) -> None:
@@ -94,14 +99,70 @@ def train(options: argparse.Namespace) -> None:
     clip = join_clips(read_clip(path) for path in options.clips)
     shown, held_out = clip.split_tail(config.data.held_out) if config.data.held_out else (clip, None)
     with progress_bar("training") as report:
-        device = pick_device(options.device)
-        train_network(shown, config, run_folder, device=device, resume=options.resume, progress=report)
+        device, begin = pick_device(options.device), None if options.resume else _beginning(options, config.model)
+        train_network(shown, config, run_folder, device=device, begin=begin, resume=options.resume, progress=report)
     if held_out:
         model = export_run(run_folder)
         errors = measure(model_predictor(model, held_out), held_out).as_dict() | _texture_errors(model, held_out)
         write_held_out(run_folder, errors)
         _print_errors("held-out footage", errors)
     print(f"{run_folder}: trained on {shown.duration:.0f} s of footage")
+
+
+def _beginning(options: argparse.Namespace, config: ModelConfig) -> Begin | None:
+    """Return what puts the starting model into a network: the one for any voice, unless another or none is wanted."""
+    from .starting_point import default_model_path, fits, start_from
+
+    path: Path | None = options.start or default_model_path()
+    if options.from_scratch or path is None:
+        return None
+    model = read_model(path)
+    if not options.start and not fits(model, config):
+        print("Training from scratch: the model for any voice has an encoder of another shape.")
+        return None
+    return lambda network, footage: start_from(model, network, footage, config)
+
+
+def train_default(options: argparse.Namespace) -> None:
+    """`train-default -o RUN`."""
+    from .any_voice.card import model_card
+    from .any_voice.corpus import CorpusOptions
+    from .any_voice.recipe import Recipe, default_training, with_errors
+    from .any_voice.recipe import train_default as train_on_recipe
+    from .any_voice.sets import measure_sets, read_sets
+    from .export import pick_device
+    from .starting_point import DEFAULT_MODEL
+
+    recipe = Recipe(
+        corpus=CorpusOptions(seconds=3600 * options.hours, seed=options.seed),
+        real=tuple(read_clip(path) for path in options.motion),
+        copies=options.copies,
+        training=default_training(options.set),
+        processes=options.processes,
+    )
+    sets = read_sets(options.measure) if options.measure else None
+    with progress_bar("training") as report:
+        model = train_on_recipe(recipe, options.output, pick_device(options.device), report)
+    measured = measure_sets(model, sets) if sets else None
+    if measured:
+        model = with_errors(model, measured.as_dict())
+        _print_errors("measured", measured.as_dict())
+    path = options.model or options.output / DEFAULT_MODEL
+    write_model(path, model)
+    if options.card:
+        write_text(options.card, model_card(model, measured))
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def measure(options: argparse.Namespace) -> None:
+    """`measure MODEL SETS.toml`."""
+    from .any_voice.card import figures
+    from .any_voice.sets import measure_sets, read_sets
+
+    measured = measure_sets(read_model(options.model), read_sets(options.sets))
+    print(figures(measured))
+    if options.json:
+        write_text(options.json, json.dumps(measured.as_dict(), indent=1) + "\n")
 
 
 def export(options: argparse.Namespace) -> None:
@@ -129,8 +190,7 @@ def evaluate(options: argparse.Namespace) -> None:
     for name, errors in rows.items():
         _print_errors(name, errors)
     if options.json:
-        with replacing(options.json) as partial:
-            partial.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        write_text(options.json, json.dumps(rows, indent=1) + "\n")
 
 
 def _texture_errors(model: SpeechModel, clip: Clip) -> dict[str, float]:

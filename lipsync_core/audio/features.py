@@ -28,6 +28,18 @@ _LOUD_DECIBELS = 20.0  # columns within this of the loudest count as loud
 _LARGEST_GAIN = 30.0  # a whisper is raised by at most this factor, so that room noise stays noise
 _MARGIN_SECONDS = 0.5  # silence put before and after a track
 _COMPRESSION = 0.3  # exponent that flattens the range of magnitudes; the paper gives none
+_CHANNEL_REACH_SECONDS = 30  # to either side, over which a channel's spectrum is taken
+_SPEECH_SPECTRUM = (
+    -1.97,
+    0.67,
+    -0.67,
+    -2.43,
+    -3.05,
+    -3.21,
+    -3.88,
+    -5.31,
+    -6.36,
+)  # of loud speech, evenly over the bands
 _MEL_FLOOR = 1e-4  # added before the logarithm; some 40 dB below the loud parts: fainter sounds do not matter
 
 
@@ -41,6 +53,8 @@ class FeatureSpec:
         window_length: Samples of the Hann window.
         hop_length: Samples from one column to the next.
         mel_bands: Bands of `"log_mel"`.
+        channel_seconds: Length of loud speech, s, whose own mean spectrum counts as much as that of speech at large
+            when the colour of microphone, room and voice is taken out of `"log_mel"`; 0 leaves it in.
     """
 
     kind: FeatureKind = "log_mel"
@@ -48,6 +62,7 @@ class FeatureSpec:
     window_length: int = 480
     hop_length: int = 160
     mel_bands: int = 80
+    channel_seconds: float = 0.0
 
     @property
     def column_rate(self) -> float:
@@ -100,6 +115,8 @@ def hear(waveform: Waveform, seconds: NDArray[np.float64], spec: FeatureSpec) ->
     margin = round(_MARGIN_SECONDS * spec.column_rate)
     padded = np.pad(sound.samples, margin * spec.hop_length)
     features = audio_features(Waveform(padded, spec.sample_rate), spec)
+    if spec.channel_seconds and spec.kind == "log_mel":
+        features = without_channel(features, spec)
     return Heard(features, seconds * spec.column_rate + margin)
 
 
@@ -126,6 +143,43 @@ def normalise_level(waveform: Waveform) -> Waveform:
     loud = power[power >= power.max() * 10 ** (-_LOUD_DECIBELS / 10)]
     gain = min(_SPEECH_LEVEL / max(np.sqrt(loud.mean()), 1e-9), _LARGEST_GAIN)
     return Waveform(waveform.samples * np.float32(gain), waveform.sample_rate)
+
+
+def without_channel(features: NDArray[np.float32], spec: FeatureSpec) -> NDArray[np.float32]:
+    """Take the colour of a recording out of `(C, F)` log-mel features: the mean of its loud columns nearby.
+
+    The mean counts the more, the more speech there is, against that of speech at large; so a word is hardly changed,
+    silence not at all, and an hour is followed slowly.
+    """
+    rate = round(spec.column_rate)
+    power = np.exp(features).mean(axis=1)
+    loud = power >= np.quantile(power, 0.99) * 10 ** (-_LOUD_DECIBELS / 10)
+    loud &= power > 2 * _MEL_FLOOR
+    starts = np.arange(0, len(features), rate)
+    counts = _nearby(np.add.reduceat(loud.astype(np.float64), starts))
+    sums = _nearby(np.add.reduceat(np.where(loud[:, None], features, 0).astype(np.float64), starts))
+    colour = (sums - counts[:, None] * speech_spectrum(spec)) / (counts[:, None] + spec.channel_seconds * rate)
+    position = np.clip((np.arange(len(features)) - rate / 2) / rate, 0, len(starts) - 1)
+    lower = np.minimum(position.astype(int), max(len(starts) - 2, 0))
+    upper, share = np.minimum(lower + 1, len(starts) - 1), (position - lower)[:, None]
+    return (features - colour[lower] * (1 - share) - colour[upper] * share).astype(np.float32)
+
+
+def _nearby(seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum `(S, ...)` values, one per second, over the seconds around each."""
+    total = np.concatenate([np.zeros_like(seconds[:1]), np.cumsum(seconds, axis=0)])
+    index = np.arange(len(seconds))
+    first, last = (
+        np.maximum(index - _CHANNEL_REACH_SECONDS, 0),
+        np.minimum(index + _CHANNEL_REACH_SECONDS + 1, len(index)),
+    )
+    return np.asarray(total[last] - total[first])
+
+
+def speech_spectrum(spec: FeatureSpec) -> NDArray[np.float64]:
+    """Return the mean log-mel spectrum of loud speech at large, at the common level, `(mel_bands,)`."""
+    place = np.linspace(0, 1, len(_SPEECH_SPECTRUM))
+    return np.interp(np.linspace(0, 1, spec.mel_bands), place, _SPEECH_SPECTRUM)
 
 
 def _spectra(samples: NDArray[np.float32], spec: FeatureSpec) -> Iterator[NDArray[np.complex64]]:

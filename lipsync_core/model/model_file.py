@@ -17,7 +17,7 @@ from .encoders import EncoderSpec
 from .texture import TextureModel
 
 MODEL_FORMAT = ArchiveFormat(
-    "lipsync3d-model", 2, "model", "update LipSync3D, or export the model again with this version"
+    "lipsync3d-model", 3, "model", "update LipSync3D, or export the model again with this version"
 )
 MODEL_SUFFIX = ".lipsync3d"
 NOT_STATED = "not stated"  # of consent or licence

@@ -143,3 +143,49 @@ def test_resampling_agrees_with_scipy_where_both_let_sound_pass(rate: int) -> No
 
     theirs = signal.resample_poly(speech, 16_000, rate)
     np.testing.assert_allclose(ours[200:-200], theirs[200 : len(ours) - 200], atol=0.01)
+
+
+# ---- A recording's own colour
+
+
+def through_a_dull_microphone(speech: Waveform) -> Waveform:
+    """The same sound, 14 dB fainter at 8 kHz than at the bottom."""
+    spectrum = np.fft.rfft(speech.samples)
+    loss = 10 ** (-14 / 20 * np.linspace(0, 1, len(spectrum)))
+    return Waveform(np.fft.irfft(spectrum * loss, len(speech.samples)).astype(np.float32), speech.sample_rate)
+
+
+def colour_change(seconds: float, spec: FeatureSpec) -> float:
+    """How much a dull microphone changes the features of speech, RMS."""
+    speech = babble(seconds)
+    times = np.array([0.0])
+    heard = [hear(sound, times, spec).features for sound in (speech, through_a_dull_microphone(speech))]
+    loud = heard[0].mean(1) > np.quantile(heard[0].mean(1), 0.6)
+    return float(np.sqrt(np.square(heard[0] - heard[1])[loud].mean()))
+
+
+def test_a_recordings_colour_is_taken_out_the_more_the_longer_it_is() -> None:
+    kept, removed = FeatureSpec(), FeatureSpec(channel_seconds=1.0)
+
+    assert colour_change(20.0, removed) < 0.5 * colour_change(20.0, kept)
+    assert colour_change(20.0, removed) < colour_change(1.0, removed) < colour_change(1.0, kept)
+
+
+@pytest.mark.parametrize("samples", [np.zeros(16_000, np.float32), np.zeros(1_000, np.float32)])
+def test_silence_has_no_colour(samples: np.ndarray) -> None:
+    silence, times = Waveform(samples, 16_000), np.array([0.0])
+
+    heard = [hear(silence, times, FeatureSpec(channel_seconds=length)).features for length in (0.0, 1.0)]
+
+    np.testing.assert_allclose(*heard, atol=1e-5)
+
+
+def test_a_change_of_microphone_far_away_does_not_matter() -> None:
+    speech, times = babble(70.0), np.array([0.0])
+    spec = FeatureSpec(channel_seconds=1.0)
+    later = through_a_dull_microphone(speech).samples
+    changed = Waveform(np.where(np.arange(len(later)) < 50 * 16_000, speech.samples, later), 16_000)
+
+    heard = [hear(sound, times, spec).features[: 15 * 100] for sound in (speech, changed)]
+
+    np.testing.assert_allclose(*heard, atol=0.05)  # the level of the whole changes a little

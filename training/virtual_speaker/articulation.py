@@ -47,57 +47,77 @@ def _both(name: str, weight: float) -> dict[str, float]:
 
 
 def _vowel(
-    opening: float, *, round_: float = 0.0, pucker: float = 0.0, spread: float = 0.0, show: float = 0.0
+    opening: float,
+    *,
+    round_: float = 0.0,
+    pucker: float = 0.0,
+    narrow: float = 0.0,
+    spread: float = 0.0,
+    show: float = 0.0,
 ) -> _Sound:
-    """A vowel by the opening of the jaw, the rounding and spreading of the lips, and the teeth that show."""
-    weights = {"jawOpen": opening, "mouthFunnel": round_, "mouthPucker": pucker}
+    """A vowel by the opening of the jaw, the rounding and spreading of the lips, and the teeth that show.
+
+    Rounded lips come near each other though the jaw is open: `narrow` is the share of its opening that they take back.
+    """
+    weights = {"jawOpen": opening, "mouthFunnel": round_, "mouthPucker": pucker, "mouthClose": narrow * opening}
     weights |= _both("mouthStretch", spread) | _both("mouthSmile", 0.45 * spread)
     weights |= _both("mouthLowerDown", show) | _both("mouthUpperUp", 0.5 * show)
     return _Sound(weights, jaw=1.2, lips=1.3 if round_ or pucker or spread > 0.2 else 0.6)
 
 
-_TONGUE_TIP = {"jawOpen": 0.1, **_both("mouthLowerDown", 0.18)}
+_TONGUE_TIP = {"jawOpen": 0.14, **_both("mouthLowerDown", 0.22), **_both("mouthUpperUp", 0.1)}
 _HISS = {
-    "jawOpen": 0.045,
-    **_both("mouthLowerDown", 0.3),
-    **_both("mouthUpperUp", 0.15),
+    "jawOpen": 0.09,
+    **_both("mouthLowerDown", 0.35),
+    **_both("mouthUpperUp", 0.2),
     **_both("mouthStretch", 0.15),
 }
-_HUSH = {"jawOpen": 0.05, "mouthFunnel": 0.62, "mouthPucker": 0.2}
-_LISP = {"jawOpen": 0.13, "tongueOut": 0.5, **_both("mouthLowerDown", 0.2), **_both("mouthUpperUp", 0.1)}
-_ROUND_GLIDE = {"jawOpen": 0.04, "mouthFunnel": 0.22, "mouthPucker": 0.85}
+_HUSH = {"jawOpen": 0.06, "mouthFunnel": 0.5, "mouthPucker": 0.25}
+_LISP = {"jawOpen": 0.07, "tongueOut": 0.5, **_both("mouthLowerDown", 0.2), **_both("mouthUpperUp", 0.1)}
+_ROUND_GLIDE = {"jawOpen": 0.05, "mouthFunnel": 0.08, "mouthPucker": 0.85, "mouthClose": 0.04}
+_ROUND_LIQUID = {"jawOpen": 0.12, "mouthFunnel": 0.15, "mouthPucker": 0.35, "mouthClose": 0.06}
 
 _SOUNDS: dict[str, _Sound] = {
     SILENCE: _Sound(jaw=3.0, lips=3.0),
-    **dict.fromkeys("ɑa", _vowel(0.55, show=0.15)),
+    "ɑ": _vowel(0.52, show=0.15),
+    "a": _vowel(0.44, show=0.15),
     "ɐ": _vowel(0.42, show=0.1),
     "ʌ": _vowel(0.4, show=0.1),
     "æ": _vowel(0.46, spread=0.3, show=0.25),
     "ɛ": _vowel(0.34, spread=0.2, show=0.2),
     "e": _vowel(0.26, spread=0.3, show=0.2),
     "ə": _vowel(0.22, show=0.08),
-    **dict.fromkeys("ɜɚɝ", _vowel(0.24, round_=0.25)),
-    **dict.fromkeys("ɪᵻ", _vowel(0.19, spread=0.25, show=0.15)),
-    "i": _vowel(0.12, spread=0.55, show=0.2),
-    "j": _vowel(0.1, spread=0.4, show=0.15),
-    **dict.fromkeys("ɔɒ", _vowel(0.42, round_=0.4, pucker=0.1)),
-    "o": _vowel(0.28, round_=0.4, pucker=0.35),
-    "ʊ": _vowel(0.18, round_=0.3, pucker=0.4),
-    "u": _vowel(0.11, round_=0.25, pucker=0.75),
-    **dict.fromkeys("tdnɾ", _Sound(_TONGUE_TIP, jaw=1.0, lips=0.25)),
-    "l": _Sound({"jawOpen": 0.2, **_both("mouthLowerDown", 0.1)}, jaw=0.7, lips=0.25),
+    **dict.fromkeys("ɜɚɝ", _vowel(0.24, round_=0.2, narrow=0.3)),
+    **dict.fromkeys("ɪᵻ", _vowel(0.21, spread=0.25, show=0.25)),
+    "i": _vowel(0.17, spread=0.55, show=0.3),
+    "j": _vowel(0.13, spread=0.4, show=0.2),
+    **dict.fromkeys("ɔɒ", _vowel(0.42, round_=0.25, pucker=0.25, narrow=0.6)),
+    "o": _vowel(0.28, round_=0.25, pucker=0.45, narrow=0.6),
+    "ʊ": _vowel(0.18, round_=0.2, pucker=0.45, narrow=0.6),
+    "u": _vowel(0.11, round_=0.15, pucker=0.75, narrow=0.5),
+    "ä": _vowel(0.5, show=0.15),
+    **dict.fromkeys("øɵ", _vowel(0.24, round_=0.25, pucker=0.4, narrow=0.5)),
+    **dict.fromkeys("œɶɞ", _vowel(0.34, round_=0.3, pucker=0.2, narrow=0.4)),
+    **dict.fromkeys("yʏʉ", _vowel(0.11, round_=0.15, pucker=0.7, narrow=0.5)),
+    **dict.fromkeys("ɯɨ", _vowel(0.14, spread=0.2, show=0.15)),
+    "ɤ": _vowel(0.28, spread=0.1, show=0.1),
+    **dict.fromkeys("tdnɾʈɖɳɽɗ", _Sound(_TONGUE_TIP, jaw=1.0, lips=0.25)),
+    **dict.fromkeys("lɫɭɬ", _Sound({"jawOpen": 0.15, **_both("mouthLowerDown", 0.1)}, jaw=0.7, lips=0.25)),
     **dict.fromkeys("sz", _Sound(_HISS, jaw=2.2, lips=0.6)),
-    **dict.fromkeys(("ʃ", "ʒ", "tʃ", "dʒ"), _Sound(_HUSH, jaw=2.2, lips=1.8)),
+    **dict.fromkeys(("ʃ", "ʒ", "ʂ", "ʐ", "tʃ", "dʒ"), _Sound(_HUSH, jaw=2.2, lips=1.8)),
+    **dict.fromkeys("ɕʑ", _Sound(_HISS | {"mouthFunnel": 0.25}, jaw=2.2, lips=1.0)),
     **dict.fromkeys("θð", _Sound(_LISP, jaw=1.5, lips=0.6)),
-    **dict.fromkeys("kɡgŋx", _Sound({"jawOpen": 0.16}, jaw=0.5, lips=0.15)),
+    **dict.fromkeys("kɡgŋxɣqɢχʁħʕ", _Sound({"jawOpen": 0.16}, jaw=0.5, lips=0.15)),
+    **dict.fromkeys("cɟɲʎçʝ", _Sound({"jawOpen": 0.11, **_both("mouthStretch", 0.15)}, jaw=0.8, lips=0.3)),
     **dict.fromkeys("hʔ", _Sound({"jawOpen": 0.25}, jaw=0.15, lips=0.05)),
-    **dict.fromkeys("ɹr", _Sound({"jawOpen": 0.13, "mouthFunnel": 0.35, "mouthPucker": 0.25}, jaw=0.8, lips=0.8)),
-    "w": _Sound(_ROUND_GLIDE, jaw=1.5, lips=2.2),
-    **dict.fromkeys("pbm", _Sound({"jawOpen": 0.07}, jaw=0.7, lips=0.3)),
-    **dict.fromkeys("fv", _Sound({"jawOpen": 0.07}, jaw=1.2, lips=0.3)),
+    **dict.fromkeys("ɹr", _Sound(_ROUND_LIQUID, jaw=0.8, lips=1.0)),
+    **dict.fromkeys("wɥ", _Sound(_ROUND_GLIDE, jaw=1.5, lips=2.2)),
+    **dict.fromkeys("βɸ", _Sound({"jawOpen": 0.06, "mouthPucker": 0.15}, jaw=1.2, lips=1.5)),  # lips near, not met
+    **dict.fromkeys("pbmɓ", _Sound({"jawOpen": 0.07}, jaw=0.7, lips=0.3)),
+    **dict.fromkeys("fvʋɱ", _Sound({"jawOpen": 0.07}, jaw=1.2, lips=0.3)),
 }
-BILABIALS = frozenset("pbm")
-LABIODENTALS = frozenset("fv")
+BILABIALS = frozenset("pbmɓ")
+LABIODENTALS = frozenset("fvʋɱ")
 
 _JAW_CHANNELS = ("jawOpen", "tongueOut")
 _PULL_SECONDS = 0.065  # how far a sound reaches into its neighbours
@@ -109,7 +129,7 @@ _OPENING_SHAPES = [
 ]
 _LIP_TO_TEETH = {
     "mouthRollLower": 0.42,
-    **_both("mouthUpperUp", 0.3),
+    **_both("mouthUpperUp", 0.45),
 }  # the lower lip under the upper incisors
 _LIPS_PRESSED = {"mouthRollLower": 0.12, "mouthRollUpper": 0.12, **_both("mouthPress", 0.35)}
 
@@ -132,24 +152,25 @@ def articulate(
         `(T, 52)` weights in the order of `ARKIT_NAMES`. Silence is a closed mouth.
     """
     articulation = articulation or Articulation()
-    sounds = list(_sounds_of(phonemes))
+    parts = list(_parts(phonemes))
+    sounds = [_SOUNDS[part.symbol] for part in parts]
     spread = articulation.variation * (rng.uniform(-1, 1, len(sounds)) if rng else np.zeros(len(sounds)))
-    targets = np.stack([_row(sound.weights) for sound, _, _ in sounds])
+    targets = np.stack([_row(sound.weights) for sound in sounds])
     targets *= (articulation.strength * (1 + spread))[:, None]
-    pull = np.stack([_pull(start, end, times) for _, start, end in sounds], axis=1)  # (T, P)
-    dominance = np.array([(sound.jaw, sound.lips) for sound, _, _ in sounds])
+    pull = np.stack([_pull(part.start_seconds, part.end_seconds, times) for part in parts], axis=1)  # (T, P)
+    dominance = np.array([(sound.jaw, sound.lips) for sound in sounds])
     jaw, lips = (_blend(pull * dominance[:, channel], targets) for channel in range(2))
     weights = np.where(_is_jaw_channel(), jaw, lips)
-    return _with_contacts(weights, phonemes, times).astype(np.float32)
+    return _with_contacts(weights, parts, times).astype(np.float32)
 
 
-def _sounds_of(phonemes: Sequence[Phoneme]) -> Iterator[tuple[_Sound, float, float]]:
-    """Split diphthongs and the like into their parts, which share the time."""
+def _parts(phonemes: Sequence[Phoneme]) -> Iterator[Phoneme]:
+    """Split diphthongs, affricates and the like into known sounds, which share the time."""
     for phoneme in phonemes:
         symbols = _split(phoneme.symbol)
         edges = np.linspace(phoneme.start_seconds, phoneme.end_seconds, len(symbols) + 1)
         for symbol, start, end in zip(symbols, edges[:-1], edges[1:], strict=True):
-            yield _SOUNDS[symbol], float(start), float(end)
+            yield Phoneme(symbol, float(start), float(end))
 
 
 def _split(symbol: str) -> list[str]:
@@ -191,7 +212,8 @@ def _with_contacts(weights: NDArray[np.float64], phonemes: Sequence[Phoneme], ti
     result[:, _OPENING_SHAPES] *= 1 - touching
     result += met * _row(_LIPS_PRESSED) + bitten * _row(_LIP_TO_TEETH)
     result[:, arkit_index("tongueOut")] *= 1 - touching[:, 0]
-    result[:, arkit_index("mouthClose")] = result[:, arkit_index("jawOpen")] * touching[:, 0]
+    jaw, together = result[:, arkit_index("jawOpen")], result[:, arkit_index("mouthClose")]
+    result[:, arkit_index("mouthClose")] = jaw * touching[:, 0] + np.minimum(together, jaw) * (1 - touching[:, 0])
     return np.clip(result, 0, 1)
 
 

@@ -1,0 +1,128 @@
+"""From a corpus to a network: the tracks as footage of the generic face, and what is done to their features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lipsync_core.audio.features import FeatureSpec, hear
+from lipsync_core.face.basis import arkit_basis
+from lipsync_core.face.topology import generic_face
+
+from ..config import DataConfig, LossConfig
+from ..dataset import Batch, Footage, vary
+from ..losses import Anatomy, Face, anatomy_of, blendshape_loss, closure_loss, vertex_importance
+from ..networks import SpeakerNetwork
+from .corpus import SHAPES, SpokenTrack
+
+_WARP = 0.07  # at most, share by which the bands of a piece are stretched or squeezed; the corpus holds other tracts
+_RESPONSE_KNOTS = 6
+_SAMPLED_FRAMES = 4000
+
+
+@dataclass(frozen=True)
+class PosedFootage(Footage):
+    """Footage of the generic face, posed by `SHAPES`: their weights alone are kept. `offsets` is empty."""
+
+    def face(self, frames: Tensor) -> Face:
+        """Return the weights of `(B, T)` frames, and no mesh."""
+        return Face(self.offsets, self.blendshapes[frames])
+
+    def sample(self) -> Face:
+        """Return the weights of every so many frames with their meshes, enough for statistics."""
+        weights = self.blendshapes[:: max(1, len(self.blendshapes) // _SAMPLED_FRAMES)]
+        return Face(torch.tensordot(weights, torch.from_numpy(shape_deltas()), dims=1), weights)
+
+
+@dataclass(frozen=True)
+class PosedLesson:
+    """The loss of `losses.total_loss`, worked out from the blendshapes' weights, of which the mesh is a sum.
+
+    Attributes:
+        anatomy: What the blendshapes do to the lips.
+        metric: `(B, B)` with which the weights' error is squared to be that of the mesh, percent of the eye distance.
+        weights: Of the terms.
+    """
+
+    anatomy: Anatomy
+    metric: Tensor
+    weights: LossConfig
+
+    @classmethod
+    def of_generic_face(cls, weights: LossConfig, device: torch.device) -> PosedLesson:
+        """Return the lesson for `SHAPES` on the generic face."""
+        importance = vertex_importance(weights.rest, device)
+        deltas = 100 * torch.from_numpy(shape_deltas()).to(device) * importance.sqrt()[:, None]
+        return cls(anatomy_of(generic_face(), SHAPES, device), deltas.flatten(1) @ deltas.flatten(1).T, weights)
+
+    def __call__(self, network: SpeakerNetwork, features: Tensor, batch: Batch) -> Tensor:
+        """Return the loss of a batch whose features were varied."""
+        predicted = network.blendshapes(network.encoder(features, batch.columns))
+        target, known = batch.face.blendshapes, batch.known
+        error = predicted - target
+        rest = self.anatomy.neutral_gaps
+        gap, wanted = (rest + w.clamp(0, 1) @ self.anatomy.gap_of_shapes for w in (predicted, target))
+        return (
+            self.weights.vertex * self._mean_square(error, known)
+            + self.weights.motion * self._mean_square(error.diff(dim=1), known[:, 1:] * known[:, :-1])
+            + 2 * self.weights.closure * closure_loss(gap, wanted, known)
+            + self.weights.blendshape * blendshape_loss(predicted, target, known)
+        )
+
+    def _mean_square(self, error: Tensor, known: Tensor) -> Tensor:
+        squared = ((error @ self.metric) * error).sum(-1)
+        return (squared * known).sum() / known.sum().clamp(min=1)
+
+
+def corpus_footage(tracks: Iterable[SpokenTrack], spec: FeatureSpec) -> PosedFootage:
+    """Compute what is heard of every track, and lay all tracks end to end."""
+    features, columns, weights, known, last = [], [], [], [], []
+    column_count = frame_count = 0
+    for track in tracks:
+        heard = hear(track.waveform, track.seconds, spec)
+        features.append(heard.features)
+        columns.append(heard.columns + column_count)
+        weights.append(track.weights)
+        known.append(np.full(len(track.seconds), track.importance, np.float32))
+        column_count += len(heard.features)
+        frame_count += len(track.seconds)
+        last.append(np.full(len(track.seconds), frame_count - 1))
+    posed = torch.from_numpy(np.concatenate(weights))
+    return PosedFootage(
+        features=torch.from_numpy(np.concatenate(features)),
+        columns=torch.from_numpy(np.concatenate(columns)),
+        offsets=torch.zeros(0, 468, 3),
+        blendshapes=posed,
+        known=torch.from_numpy(np.concatenate(known)),
+        last_frame=torch.from_numpy(np.concatenate(last)),
+    )
+
+
+def shape_deltas() -> NDArray[np.float32]:
+    """Return what each of `SHAPES` does to the generic face, `(B, 468, 3)` float32, face units."""
+    basis = arkit_basis(generic_face())
+    return np.stack([basis.delta(name) for name in SHAPES]).astype(np.float32)
+
+
+def vary_voice(features: Tensor, config: DataConfig, generator: torch.Generator) -> Tensor:
+    """Change standardised log-mel features `(B, C, F)` as throats, microphones, rooms and gaps do."""
+    warped = _stretch_bands(features, generator)
+    knots = torch.randn(len(features), 1, _RESPONSE_KNOTS, generator=generator).to(features.device)
+    response = torch.nn.functional.interpolate(knots, features.shape[-1], mode="linear", align_corners=True)
+    return vary(warped + config.level * response, config, generator)
+
+
+def _stretch_bands(features: Tensor, generator: torch.Generator) -> Tensor:
+    """Stretch the band axis of each piece by its own factor; beyond the last band it is held."""
+    batch, _, bands = features.shape
+    factor = 1 + _WARP * (2 * torch.rand(batch, generator=generator) - 1)
+    wanted = (torch.arange(bands)[None] * factor[:, None]).clamp(max=bands - 1).to(features.device)
+    lower = wanted.floor().long().clamp(max=bands - 2)
+    share = (wanted - lower)[:, None].to(features.dtype)
+    rows = lower[:, None].expand_as(features)
+    return features.gather(2, rows) * (1 - share) + features.gather(2, rows + 1) * share

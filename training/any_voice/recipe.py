@@ -1,0 +1,137 @@
+"""How the model for any voice is made: what it is shown, for how long, and what its file says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+
+import torch
+
+from lipsync_core.capture.clip import Clip
+from lipsync_core.face.topology import generic_face
+from lipsync_core.model.model_file import SpeechModel
+from lipsync_core.progress import Progress, ignore_progress, part_of
+
+from ..config import TrainingConfig, read_config
+from ..export import export_run
+from ..networks import pose
+from ..trainer import Course, Subject, feature_spec, follow, untrained_network
+from .corpus import CORPUS_FPS, SHAPES, CorpusOptions, SpokenTrack, make_corpus
+from .lessons import PosedFootage, PosedLesson, corpus_footage, shape_deltas, vary_voice
+from .real_motion import real_tracks
+
+LICENCE = "GPL-3.0-or-later"
+SETTINGS: tuple[str, ...] = (
+    'model.texture="none"',
+    'model.geometry="posed"',
+    "data.held_out=0.0",
+    "data.batch_size=6",
+    "data.band_noise=0.1",
+    "data.level=0.15",
+    "data.masked_columns=4",
+    "model.dropout=0.05",
+    "loss.closure=0.3",
+    "optimizer.learning_rate=1.5e-3",
+    "optimizer.least_steps=2200",
+    "optimizer.most_steps=2200",
+)
+
+_CORPUS_SHARE = 0.1  # of the progress bar
+_SEED_OF_REAL = 1000  # added to the corpus's seed
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What goes into the model.
+
+    Attributes:
+        corpus: The synthetic voices.
+        real: Clips of real speakers, whose motion may be shipped.
+        copies: How often each take of them is told, each time by another throat and under other conditions.
+        training: The network and how it learns.
+        processes: Processor cores that make the corpus.
+    """
+
+    corpus: CorpusOptions
+    real: tuple[Clip, ...] = ()
+    copies: int = 2
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    processes: int = 2
+
+
+def default_training(settings: Sequence[str] = ()) -> TrainingConfig:
+    """Return the training of the model for any voice, with single settings changed (`section.key=value`)."""
+    return read_config(None, (*SETTINGS, *settings))
+
+
+def train_default(
+    recipe: Recipe, run_folder: Path, device: torch.device, progress: Progress = ignore_progress
+) -> SpeechModel:
+    """Make the corpus, train on it, and return the model.
+
+    Args:
+        recipe: What goes in.
+        run_folder: Where the settings, the checkpoint and the log go.
+        device: Where to compute.
+        progress: Told the share done.
+
+    Raises:
+        MissingDependencyError: If espeak-ng is not installed.
+    """
+    config = recipe.training
+    footage = corpus_footage(_tracks(recipe, part_of(progress, 0.0, _CORPUS_SHARE)), feature_spec(config.model))
+    torch.manual_seed(config.optimizer.seed)
+    follow(
+        any_voice_course(recipe, footage, device), config, run_folder, progress=part_of(progress, _CORPUS_SHARE, 1.0)
+    )
+    return export_run(run_folder, ingredients(recipe))
+
+
+def any_voice_course(recipe: Recipe, footage: PosedFootage, device: torch.device) -> Course:
+    """Return what the network is to learn from some footage."""
+    network = untrained_network(footage, recipe.training)
+    pose(network.geometry, torch.from_numpy(shape_deltas()))
+    network.offset_mean.zero_()
+    return Course(
+        subject=_nobody(recipe, len(footage.known) / CORPUS_FPS),
+        footage=footage.to(device),
+        network=network.to(device),
+        vary=vary_voice,
+        motion=PosedLesson.of_generic_face(recipe.training.loss, device),
+    )
+
+
+def ingredients(recipe: Recipe) -> str:
+    """Say in a sentence or two what goes into the model."""
+    text = (
+        f"{recipe.corpus.seconds / 3600:.2g} h of synthetic speech by espeak-ng (seed {recipe.corpus.seed}), moved by "
+        "rules of articulation."
+    )
+    for clip in recipe.real:
+        text += f" The mouth motion of {clip.speaker}, {clip.duration:.0f} s ({clip.licence}): no picture, no voice."
+    return text
+
+
+def _tracks(recipe: Recipe, progress: Progress) -> Iterator[SpokenTrack]:
+    spoken = make_corpus(recipe.corpus, recipe.processes, progress)
+    real = real_tracks(recipe.real, recipe.copies, recipe.corpus.seed + _SEED_OF_REAL, recipe.corpus.variation)
+    return chain(spoken, real)
+
+
+def _nobody(recipe: Recipe, seconds: float) -> Subject:
+    return Subject(
+        speaker="any voice",
+        fps=CORPUS_FPS,
+        neutral=generic_face(),
+        blendshape_names=SHAPES,
+        duration=seconds,
+        consent="synthetic voices; real motion as licensed" if recipe.real else "synthetic voices alone",
+        licence=LICENCE,
+    )
+
+
+def with_errors(model: SpeechModel, errors: dict[str, float]) -> SpeechModel:
+    """Return the model with measured figures in its description."""
+    return replace(model, description=replace(model.description, held_out=errors))
