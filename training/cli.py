@@ -44,10 +44,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="lipsync3d", description="Audio-driven 3D faces, trained on a short video.")
     parser.add_argument("--version", action="version", version=f"lipsync3d {__version__}")
     verb = parser.add_subparsers(required=True, metavar="VERB")
-    verbs_added = (
-        _prepare, _train, _train_default, _export, _evaluate, _measure, _animate, _head, _dub, _compare, _virtual_speaker,
-    )  # fmt: skip
-    for add in verbs_added:
+    makers = (_prepare, _train, _train_default, _export)
+    judges = (_evaluate, _measure, _compare)
+    users = (_animate, _head, _dub, _virtual_speaker)
+    for add in (*makers, *judges, *users):
         add(verb)
     return parser
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lipsync_core.animation import write_animation
-from lipsync_core.archive import write_text
+from lipsync_core.archive import replacing, write_text
 from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
 from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, FaceTracker
 from lipsync_core.character.life import LifeConfig
