@@ -137,11 +137,12 @@ def speak(demo: Demo, model: SpeechModel, unseen: Clip) -> None:
 
 
 def render(demo: Demo) -> None:
-    """Write the talking head and the character in Blender, each in a process of its own."""
-    speech = ("--model", demo.path("virtual_speaker.lipsync3d"), "--audio", demo.path("unseen.wav"))
+    """Write the talking head in Blender, and the character, which the built-in model moves; in a process each."""
+    speech = ("--audio", demo.path("unseen.wav"))
     with demo.step("the talking head in Blender") as progress:
         head, movie = demo.path("talking_head.blend"), demo.path("talking_head.mp4")
-        _blender(progress, "batch.py", *speech, "--save", head, "--render", movie, "--resolution", "480x480")
+        own = ("--model", demo.path("virtual_speaker.lipsync3d"), *speech)
+        _blender(progress, "batch.py", *own, "--save", head, "--render", movie, "--resolution", "480x480")
     with demo.step("the character in Blender") as progress:
         scene, movie = demo.path("character.blend"), demo.path("character.mp4")
         _blender(progress, "demo_character.py", scene)
