@@ -38,12 +38,12 @@ class Variation:
         most_snr: Of noise, dB.
     """
 
-    room: float = 0.25
-    microphone: float = 0.6
-    band: float = 0.2
-    noise: float = 0.4
-    codec: float = 0.1
-    overload: float = 0.08
+    room: float = 0.1
+    microphone: float = 0.2
+    band: float = 0.08
+    noise: float = 0.25
+    codec: float = 0.05
+    overload: float = 0.03
     response_decibels: float = 10.0
     least_snr: float = 0.0
     most_snr: float = 35.0

@@ -13,7 +13,7 @@ from lipsync_core.capture.clip import Clip, Take
 from .acoustics import Samples, Variation, vary_sound
 from .corpus import SHAPES, SpokenTrack, motion_times, random_tract, retimed
 
-_TRACT_REACH = 0.6  # a man filmed is not to be stretched to a giant
+_TRACT_REACH = 0.15  # share of the widest range; more of it made other speakers worse
 
 
 def real_tracks(

@@ -27,15 +27,15 @@ SETTINGS: tuple[str, ...] = (
     'model.texture="none"',
     'model.geometry="posed"',
     "data.held_out=0.0",
-    "data.batch_size=6",
+    "data.batch_size=5",
     "data.band_noise=0.1",
     "data.level=0.15",
     "data.masked_columns=4",
     "model.dropout=0.05",
     "loss.closure=0.3",
     "optimizer.learning_rate=1.5e-3",
-    "optimizer.least_steps=2200",
-    "optimizer.most_steps=2200",
+    "optimizer.least_steps=700",
+    "optimizer.most_steps=700",
 )
 
 _CORPUS_SHARE = 0.1  # of the progress bar
