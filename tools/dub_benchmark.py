@@ -21,7 +21,7 @@ from lipsync_core.audio.decoding import decode_sound
 from lipsync_core.audio.waveform import speech_waveform
 from lipsync_core.capture.tracking import FaceMeshTracker, track_face
 from lipsync_core.capture.video import VideoFrame
-from lipsync_core.dubbing.composition import compose, lay_mouth, warp
+from lipsync_core.dubbing.composition import FaceInPicture, compose, lay_mouth, warp
 from lipsync_core.dubbing.displacement import displacement, moved_region
 from lipsync_core.dubbing.dub import SeenTarget, texture_of
 from lipsync_core.dubbing.film import ShownPicture, read_form, write_film
@@ -117,8 +117,6 @@ def blend(
     model: SpeechModel, frames: list[VideoFrame], seen: SeenTarget, sound: Path, stages: Stages
 ) -> list[Callable[[], object]]:
     """Predict, paint, relight, move and lay; return the same work per frame for threads."""
-    from lipsync_core.dubbing.composition import FaceInPicture
-
     heard = decode_sound(sound)
     speech = speech_waveform(heard.channels, heard.sample_rate, str(sound))
     texture, order = texture_of(model), np.arange(len(frames), dtype=np.int32)
@@ -126,21 +124,27 @@ def blend(
         codes = predict_codes(model, speech, (order + 0.5) / model.description.fps)
         vertices = model.vertices(codes)
     with stages.of("painting"):
-        crops = np.concatenate([block for block, _ in texture.paint(codes, vertices, best_runtime())])
+        painted = list(texture.unlaid(codes, vertices, best_runtime()))
     with stages.of("placing"):
         placed = place(seen.face, order, vertices - model.neutral, fading_strength(seen.face.usable))
     with stages.of("relighting"):
-        lit = seen.light.of_crops(order, texture).restore(crops) * np.float32(255)
+        light = seen.light.of_crops(order, texture)
+        skin, inside = (
+            light.restore(np.concatenate([getattr(block, part) for block in painted])) * np.float32(255)
+            for part in ("skin", "inside")
+        )
+    skin_points = np.concatenate([block.skin_points for block in painted])
     at, jobs = texture.layout.crop_points(vertices), []
     for n, frame in enumerate(frames):
         unit = float(placed.unit[n])
-        face = FaceInPicture(placed.filmed[n], placed.spoken[n], unit, lit[n], at[n], 1.0)
+        predicted = (skin[n], skin_points[n], inside[n], at[n])
+        face = FaceInPicture(placed.filmed[n], placed.spoken[n], unit, *predicted, 1.0)
         height, width = frame.image.shape[:2]
         with stages.of("moving the skin"):
             region = moved_region(face.filmed, face.spoken, unit, width, height)
-            skin = warp(frame.image, displacement(face.filmed, face.spoken, unit, region), region)
+            moved = warp(frame.image, displacement(face.filmed, face.spoken, unit, region), region)
         with stages.of("laying the mouth"):
-            lay_mouth(skin, region, face)
+            lay_mouth(moved, region, face)
         jobs.append(lambda frame=frame, face=face: compose(frame.image.copy(), face))
     return jobs
 

@@ -16,7 +16,7 @@ import numpy as np
 from lipsync_core.animation import write_animation
 from lipsync_core.archive import replacing, write_text
 from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
-from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker, FaceTracker
+from lipsync_core.capture.tracking import FaceTracker
 from lipsync_core.character.life import LifeConfig
 from lipsync_core.character.shaping import Shaping
 from lipsync_core.character.wearing import worn
@@ -82,6 +82,8 @@ def _warn_of_no_consent(consent: str, what: str) -> None:
 
 def _tracker(landmarker: Path | None) -> FaceTracker:
     """Return what finds faces: with its own models, or with a `face_landmarker.task` of the user's."""
+    from lipsync_core.capture.tracking import FaceLandmarkerTracker, FaceMeshTracker
+
     return FaceLandmarkerTracker(landmarker) if landmarker else FaceMeshTracker()
 
 

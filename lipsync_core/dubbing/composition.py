@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray
-from ..face.topology import LIPS, LOWER_MIDDLE_LIP, UPPER_MIDDLE_LIP, face_triangles
+from ..face.topology import LIPS, LOWER_MIDDLE_LIP, UPPER_MIDDLE_LIP, face_triangles, mouth_triangles
 from ..texture.warping import rasterise
 from .displacement import Region, displacement, moved_region, region_around
 
@@ -18,6 +18,7 @@ Picture = NDArray[np.uint8]
 
 _FEATHER = 0.06  # face units over which the predicted mouth goes over into the filmed skin
 _RINGS = 4  # of triangles around the lips that the predicted texture is read from
+_FINENESS = 3  # samples per pixel and axis at the edge of the lips
 _FINE = 4  # binary places of px in which outlines are drawn
 
 
@@ -29,16 +30,20 @@ class FaceInPicture:
         filmed: `(468, 2)` where the face's points were filmed, px.
         spoken: `(468, 2)` where they are to be, px.
         unit: px of a face unit.
-        crop: `(128, 128, 3)` float32 the predicted lip crop in the picture's light, 0 to 255.
-        crop_points: `(468, 2)` where the face's points lie in it, px.
+        skin: `(128, 128, 3)` float32 the predicted lips in the picture's light, 0 to 255.
+        skin_points: `(468, 2)` where the face's points lie in `skin`, px.
+        inside: `(128, 128, 3)` float32 the inside of the mouth in the picture's light, 0 to 255.
+        inside_points: `(468, 2)` where the face's points lie in `inside`, px.
         strength: How much of it is shown, 0 to 1.
     """
 
     filmed: FloatArray
     spoken: FloatArray
     unit: float
-    crop: Array
-    crop_points: FloatArray
+    skin: Array
+    skin_points: FloatArray
+    inside: Array
+    inside_points: FloatArray
     strength: float
 
 
@@ -82,14 +87,37 @@ def lay_mouth(skin: Picture, region: Region, face: FaceInPicture) -> Picture:
 
 
 def _rendered(at: FloatArray, face: FaceInPicture, inner: Region) -> tuple[Array, NDArray[np.bool_]]:
-    """Read the predicted crop where the mesh lies, `(h, w, 3)`, and tell where it does."""
+    """Draw the predicted mouth where the mesh lies, `(h, w, 3)`, and tell where it does.
+
+    Lips and inside are read where they are painted, and only here laid on the mesh: at the picture's own size.
+    """
+    surface = rasterise(at[None], _triangles_about_lips(), inner.height, inner.width)
+    both = surface.carry(np.concatenate([face.skin_points, face.inside_points], axis=-1)[None])[0] - np.float32(0.5)
+    skin, inside = _read(face.skin, both[..., :2]), _read(face.inside, both[..., 2:])
+    share = opening_share(at, inner.height, inner.width)
+    return skin + share[..., None] * (inside - skin), surface.covered[0]
+
+
+def _read(picture: Array, positions: Array) -> Array:
+    """Read a picture at `(h, w, 2)` px from the middle of its first pixel."""
     import cv2
 
-    surface = rasterise(at[None], _triangles_about_lips(), inner.height, inner.width)
-    positions = surface.carry(face.crop_points[None])[0] - np.float32(0.5)
     x, y = np.ascontiguousarray(positions[..., 0]), np.ascontiguousarray(positions[..., 1])
-    read = cv2.remap(face.crop, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(read, np.float32), surface.covered[0]
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.float32)
+
+
+def opening_share(at: FloatArray, height: int, width: int) -> Array:
+    """Return how much of each pixel lies between the inner lips, `(height, width)`; lips that overlap leave none."""
+    import cv2
+
+    corners = at[mouth_triangles()]
+    (x1, y1), (x2, y2) = ((corners[:, k] - corners[:, 0]).T for k in (1, 2))
+    fine = np.zeros((height * _FINENESS, width * _FINENESS), np.uint8)
+    for triangle in corners[x1 * y2 < x2 * y1]:  # clockwise where y points down: seen from the front
+        places = np.rint((triangle * _FINENESS - 0.5) * 2**_FINE).astype(np.int32)
+        cv2.fillConvexPoly(fine, places, (255,), cv2.LINE_8, _FINE)
+    small = cv2.resize(fine, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32) / np.float32(255)
 
 
 def mouth_share(at: FloatArray, unit: float, height: int, width: int) -> Array:

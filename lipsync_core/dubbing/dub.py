@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -26,9 +25,10 @@ from ..capture.video import VideoFrame, count_frames, read_frames
 from ..errors import FormatError, VideoError
 from ..model.model_file import SpeechModel
 from ..model.runtimes import best_runtime
-from ..model.texture import TextureModel
+from ..model.texture import TextureModel, Unlaid
 from ..progress import Progress, ignore_progress, part_of
 from ..synthesis import predict_codes
+from ..texture.lighting import Light
 from .cartoon import draw_cartoon
 from .composition import FaceInPicture, compose
 from .film import ShownPicture, read_form, write_film
@@ -42,7 +42,6 @@ Style: TypeAlias = Literal["natural", "cartoon"]
 
 OTHER_PERSON = 0.015  # face units: no target of a model's own speaker was less like it, and none of another more
 _TRACKING_SHARE = 0.4  # of the progress
-_BLOCK = 16  # frames whose crops are painted and lit at a time
 _WAITING = 6  # pictures that are being composed: bounds the memory
 
 
@@ -178,25 +177,32 @@ def speaking_faces(
     texture = texture_of(model)
     codes = predict_codes(model, speech, plan.middles)
     strength = fading_strength(target.face.usable)
-    crops = (crop for block, _ in texture.paint(codes, model.vertices(codes), best_runtime()) for crop in block)
-    for first in range(0, len(codes), _BLOCK):
-        order = plan.frames[first : first + _BLOCK]
-        vertices = model.vertices(codes[first : first + _BLOCK])
+    painted = texture.unlaid(codes, model.vertices(codes), best_runtime())
+    first = 0
+    for block in painted:
+        order = plan.frames[first : first + len(block.skin)]
+        vertices = model.vertices(codes[first : first + len(block.skin)])
         placed = place(target.face, order, vertices - model.neutral, strength)
-        painted = np.stack(list(islice(crops, len(order))))
-        lit = target.light.of_crops(order, texture).restore(painted) if relight else painted
-        yield from _each(placed, lit * np.float32(255), texture.layout.crop_points(vertices))
+        light = target.light.of_crops(order, texture) if relight else None
+        yield from _each(placed, block, light, texture.layout.crop_points(vertices))
+        first += len(order)
 
 
-def _each(placed: Placement, crops: NDArray[np.float32], points: NDArray[np.float32]) -> Iterator[FaceInPicture]:
-    for number in range(len(crops)):
+def _each(
+    placed: Placement, painted: Unlaid, light: Light | None, crop_points: NDArray[np.float32]
+) -> Iterator[FaceInPicture]:
+    """Light the frames of a block and give them one by one."""
+    skin, inside = (light.restore(part) if light else part for part in (painted.skin, painted.inside))
+    for number in range(len(skin)):
         yield FaceInPicture(
-            placed.filmed[number],
-            placed.spoken[number],
-            float(placed.unit[number]),
-            crops[number],
-            points[number],
-            float(placed.strength[number]),
+            filmed=placed.filmed[number],
+            spoken=placed.spoken[number],
+            unit=float(placed.unit[number]),
+            skin=skin[number] * np.float32(255),
+            skin_points=painted.skin_points[number],
+            inside=inside[number] * np.float32(255),
+            inside_points=crop_points[number],
+            strength=float(placed.strength[number]),
         )
 
 

@@ -33,6 +33,21 @@ _BLOCK = 16  # frames painted at a time
 _CROP_SHAPE = (CROP_SIZE, CROP_SIZE, 3)
 
 
+@dataclass(frozen=True)
+class Unlaid:
+    """Some frames as a painter holds them before the mesh lays them, so that they can be laid at any size.
+
+    Attributes:
+        skin: `(n, 128, 128, 3)` float32, 0 to 1.
+        inside: `(n, 128, 128, 3)` float32, the inside of the mouth in the coordinates of the lip crop.
+        skin_points: `(n, 468, 2)` float32, where the face's points lie in `skin`, px.
+    """
+
+    skin: Array
+    inside: Array
+    skin_points: Array
+
+
 class Painter(Protocol):
     """Paints lip crops."""
 
@@ -45,6 +60,9 @@ class Painter(Protocol):
             reference: `(128, 128, 3)` the reference's lip crop, 0 to 1.
             runtime: What computes the networks.
         """
+
+    def unlaid(self, codes: Array, points: FloatArray, reference: Array, runtime: Runtime) -> Iterator[Unlaid]:
+        """Give the same frames before they are laid on the mesh, block by block."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +90,17 @@ class SheetPainter:
 
     def paint(self, codes: Array, points: FloatArray, reference: Array, runtime: Runtime) -> Iterator[Painted]:
         """Paint frames; see `Painter`."""
-        states = _states(codes, self.decoder, self.memory, (len(self.components),), runtime)
-        for first, amounts in zip(range(0, len(codes), _BLOCK), states, strict=True):
+        for first, amounts in zip(range(0, len(codes), _BLOCK), self._amounts(codes, runtime), strict=True):
             yield self.sheet.lay(self.mean + amounts @ self.components, points[first : first + _BLOCK])
+
+    def unlaid(self, codes: Array, points: FloatArray, reference: Array, runtime: Runtime) -> Iterator[Unlaid]:
+        """Give the mixed sheets themselves; see `Painter`."""
+        for amounts in self._amounts(codes, runtime):
+            skin, inside = self.sheet.pictures(self.mean + amounts @ self.components)
+            yield Unlaid(skin, inside, np.broadcast_to(self.sheet.points, (len(skin), *self.sheet.points.shape)))
+
+    def _amounts(self, codes: Array, runtime: Runtime) -> Iterator[Array]:
+        return _states(codes, self.decoder, self.memory, (len(self.components),), runtime)
 
     def to_header(self) -> dict[str, Any]:
         """Return what is no array, as JSON values."""
@@ -125,6 +151,13 @@ class PicturePainter:
             surface = rasterise(points[first : first + _BLOCK], face_triangles(), CROP_SIZE, CROP_SIZE)
             yield crops, surface.covered
 
+    def unlaid(self, codes: Array, points: FloatArray, reference: Array, runtime: Runtime) -> Iterator[Unlaid]:
+        """Give the drawn crops, whose skin lies where the mesh has it; see `Painter`."""
+        for first, (crops, _) in zip(
+            range(0, len(codes), _BLOCK), self.paint(codes, points, reference, runtime), strict=True
+        ):
+            yield Unlaid(crops, crops, np.asarray(points[first : first + _BLOCK], np.float32))
+
     def to_header(self) -> dict[str, Any]:
         """Return what is no array, as JSON values."""
         return {"kind": self.kind, **_networks_header(self.decoder, self.memory)}
@@ -160,8 +193,15 @@ class TextureModel:
 
     def paint(self, codes: Array, vertices: FloatArray, runtime: Runtime) -> Iterator[Painted]:
         """Paint the lip crops of `(T, N)` codes on `(T, 468, 3)` faces, face units, block by block."""
-        reference = self.reference[self.layout.crop].astype(np.float32) / np.float32(255)
-        return self.painter.paint(codes, self.layout.crop_points(vertices), reference, runtime)
+        return self.painter.paint(codes, self.layout.crop_points(vertices), self._reference_crop, runtime)
+
+    def unlaid(self, codes: Array, vertices: FloatArray, runtime: Runtime) -> Iterator[Unlaid]:
+        """Give what `paint` would lay on the faces, block by block."""
+        return self.painter.unlaid(codes, self.layout.crop_points(vertices), self._reference_crop, runtime)
+
+    @property
+    def _reference_crop(self) -> Array:
+        return self.reference[self.layout.crop].astype(np.float32) / np.float32(255)
 
     def to_header(self) -> dict[str, Any]:
         """Return what is no array, as JSON values."""

@@ -28,6 +28,8 @@ from lipsync_core.dubbing.relighting import LightMeter
 from lipsync_core.errors import Cancelled, FormatError, VideoError
 from lipsync_core.face.topology import CHIN_LINE, FACE_OVAL, LIP_GAP, LIPS, NOSE_TIP
 from lipsync_core.model.model_file import ModelDescription
+from lipsync_core.model.texture import SheetPainter
+from lipsync_core.texture.layout import CROP_SIZE
 from tests.conftest import babble
 from tests.core.staged_film import (
     FPS,
@@ -43,6 +45,7 @@ from tests.core.staged_film import (
     without_texture,
     write_pictures,
 )
+from tests.core.test_texture_model import textured_model
 
 MODEL = staged_model()
 
@@ -71,7 +74,7 @@ def placed_face(film: StagedFilm, frame: int, drop: float = 0.0) -> FaceInPictur
     low = (below * spoken_share(MODEL.neutral))[:, None] * np.array([0, drop * UNIT])
     crop = MODEL.texture.reference[MODEL.texture.layout.crop].astype(np.float32)
     at = MODEL.texture.layout.crop_points(MODEL.neutral)
-    return FaceInPicture(filmed, (filmed + low).astype(np.float32), UNIT, crop, at, 1.0)
+    return FaceInPicture(filmed, (filmed + low).astype(np.float32), UNIT, crop, at, crop, at, 1.0)
 
 
 # ---- Geometry
@@ -182,6 +185,29 @@ def test_blending_leaves_no_seam(film: StagedFilm) -> None:
         np.hypot(*np.gradient(image.mean(axis=-1)))[border].mean() for image in (picture, film.pictures[4])
     )
     assert after <= 1.1 * before
+
+
+@pytest.mark.parametrize("kind", ["sheet", "picture"])
+def test_what_is_laid_into_a_picture_is_what_the_painter_paints(kind: str) -> None:
+    model = textured_model(kind, memory_size=0)
+    texture = model.texture
+    assert texture is not None
+    if isinstance(texture.painter, SheetPainter):  # random sheets are noise, which no two ways of reading agree on
+        painter = replace(texture.painter, components=0 * texture.painter.components)
+        texture = replace(texture, painter=painter)
+    codes = np.random.default_rng(5).normal(0, 1, (3, model.encoder.code_size)).astype(np.float32)
+    vertices = model.vertices(codes)
+    at = texture.layout.crop_points(vertices)
+    crops = np.concatenate([block for block, _ in texture.paint(codes, vertices, "NumPy")]) * 255
+    (block,) = texture.unlaid(codes, vertices, "NumPy")
+
+    for n, crop in enumerate(crops):
+        picture = np.zeros((CROP_SIZE, CROP_SIZE, 3), np.uint8)
+        parts = (block.skin[n] * 255, block.skin_points[n], block.inside[n] * 255, at[n])
+        compose(picture, FaceInPicture(at[n], at[n], 80.0, *parts, 1.0))
+
+        mouth = mouth_share(at[n], 80.0, CROP_SIZE, CROP_SIZE) == 1
+        assert np.abs(picture[mouth] - crop[mouth].clip(0, 255)).mean() < 3  # grey levels
 
 
 def test_a_face_at_the_border_of_the_picture_is_cut_off_there(film: StagedFilm) -> None:

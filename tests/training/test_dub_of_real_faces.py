@@ -85,7 +85,7 @@ def pairs(
     painted = model.texture.reference[layout.crop][None] / np.float32(255)
     for n, frame in islice(enumerate(read_frames(video)), 5, None, 15):
         lit = target.light.of_crops(order[n : n + 1], model.texture).restore(painted)[0] * 255
-        face = FaceInPicture(placed.filmed[n], placed.spoken[n], float(placed.unit[n]), lit, at, 1.0)
+        face = FaceInPicture(placed.filmed[n], placed.spoken[n], float(placed.unit[n]), lit, at, lit, at, 1.0)
         picture = frame.image.copy()
         compose(picture, face)
         yield frame.image, picture, face

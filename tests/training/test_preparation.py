@@ -229,7 +229,7 @@ def test_a_video_that_became_shorter_is_refused(short_video: Path, tmp_path: Pat
 def test_the_command_line_says_what_becomes_of_the_texture(
     short_video: Path, tmp_path: Path, flags: list[str], light: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.verbs.FaceMeshTracker", KnowingTracker)
+    monkeypatch.setattr("lipsync_core.capture.tracking.FaceMeshTracker", KnowingTracker)
     output = tmp_path / "c.clip"
 
     assert main(["prepare", str(short_video), "-o", str(output), *flags]) == 0
@@ -242,7 +242,7 @@ def test_the_command_line_says_what_becomes_of_the_texture(
 def test_the_command_line_takes_the_atlas_of_an_earlier_clip(
     short_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.verbs.FaceMeshTracker", KnowingTracker)
+    monkeypatch.setattr("lipsync_core.capture.tracking.FaceMeshTracker", KnowingTracker)
     first = prepare_clip([short_video], KnowingTracker(), PreparationOptions(normalise_light=False))
     bright = replace(first.reference, picture=np.full_like(first.reference.picture, 77))
     write_clip(tmp_path / "first.clip", replace(first, neutral=1.01 * first.neutral, reference=bright))
@@ -258,7 +258,7 @@ def test_the_command_line_takes_the_atlas_of_an_earlier_clip(
 def test_the_user_is_told_how_well_the_blendshapes_follow(
     short_video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("training.verbs.FaceMeshTracker", KnowingTracker)
+    monkeypatch.setattr("lipsync_core.capture.tracking.FaceMeshTracker", KnowingTracker)
     output = tmp_path / "c.clip"
 
     assert main(["prepare", str(short_video), "-o", str(output), "--no-texture"]) == 0
