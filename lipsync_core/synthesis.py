@@ -15,6 +15,7 @@ from .model.encoders import encode
 from .model.model_file import SpeechModel
 from .progress import Progress, ignore_progress, part_of
 
+_CRISP_SECONDS = 0.08  # deviation of the mean that crispness goes away from
 SHORTEST_SECONDS = 0.05  # less than two frames of speech animate nothing
 
 
@@ -63,4 +64,25 @@ def predict_codes(
     progress(0.2)
     report = part_of(progress, 0.2, 1.0)
     codes = encode(heard.features, heard.columns, model.encoder, model.encoder_weights, report)
-    return codes.astype(np.float32)
+    return crisp(codes.astype(np.float32), seconds, model.crispness)
+
+
+def crisp(codes: NDArray[np.float32], seconds: NDArray[np.float64], amount: float) -> NDArray[np.float32]:
+    """Carry each code further from its own mean over time: unsharp masking, without delay.
+
+    Args:
+        codes: `(T, N)`.
+        seconds: `(T,)` when, about evenly spaced, s.
+        amount: How much further; 0 for not at all.
+    """
+    if amount == 0 or len(codes) < 2:
+        return codes
+    frames = _CRISP_SECONDS / float(np.median(np.diff(seconds)))
+    reach = int(np.ceil(3 * frames))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / frames) ** 2)
+    kernel = (kernel / kernel.sum()).astype(np.float32)
+    padded = np.pad(codes, ((reach, reach), (0, 0)), mode="edge")
+    mean = np.zeros_like(codes)
+    for shift, weight in enumerate(kernel):
+        mean += weight * padded[shift : shift + len(codes)]
+    return codes + np.float32(amount) * (codes - mean)

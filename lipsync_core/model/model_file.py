@@ -69,6 +69,8 @@ class SpeechModel:
         blendshape_weights: `(N, B)` float32.
         blendshape_bias: `(B,)` float32.
         texture: What paints the face; None if the model has only motion.
+        crispness: How much further than predicted a code goes from its own mean over time: networks that are unsure
+            move too little, and close the lips too late.
     """
 
     description: ModelDescription
@@ -82,6 +84,7 @@ class SpeechModel:
     blendshape_weights: NDArray[np.float32]
     blendshape_bias: NDArray[np.float32]
     texture: TextureModel | None = None
+    crispness: float = 0.0
 
     def __post_init__(self) -> None:
         size, count = self.encoder.code_size, len(self.blendshape_names)
@@ -104,6 +107,7 @@ def write_model(path: Path, model: SpeechModel) -> None:
         "features": model.features.to_header(),
         "encoder": model.encoder.to_header(),
         "blendshapes": list(model.blendshape_names),
+        "crispness": model.crispness,
     }
     arrays: dict[str, NDArray[Any]] = {
         "neutral": model.neutral,
@@ -139,6 +143,7 @@ def read_model(path: Path) -> SpeechModel:
             blendshape_weights=arrays["blendshape_weights"],
             blendshape_bias=arrays["blendshape_bias"],
             texture=_read_texture(header, arrays),
+            crispness=float(header.get("crispness", 0.0)),
         )
     except (KeyError, TypeError, ShapeError) as fault:
         raise FormatError(f"The model file {path} is incomplete ({fault}); export the model again.") from fault

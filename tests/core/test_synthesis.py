@@ -15,7 +15,7 @@ from lipsync_core.audio.waveform import Waveform
 from lipsync_core.errors import AudioError, FormatError
 from lipsync_core.model import encoders
 from lipsync_core.model.model_file import SpeechModel, read_model, write_model
-from lipsync_core.synthesis import synthesize
+from lipsync_core.synthesis import crisp, synthesize
 from lipsync_core.worker import WorkerRequest, run
 from tests.conftest import babble
 
@@ -154,3 +154,26 @@ def test_the_worker_says_what_is_wrong(tmp_path: Path, speech: Waveform) -> None
 
     assert code == 2
     assert "nowhere.lipsync3d" in json.loads(answers.getvalue().splitlines()[-1])["error"]
+
+
+def test_crispness_deepens_a_short_closure_and_moves_nothing_in_time() -> None:
+    seconds = (np.arange(50) + 0.5) / 25
+    codes = np.ones((50, 2), np.float32)
+    codes[25] = 0.5
+
+    sharper = crisp(codes, seconds, 1.0)
+
+    assert sharper[25].max() < 0.3
+    assert sharper[:, 0].argmin() == 25
+    np.testing.assert_allclose(sharper[:10], 1, atol=1e-6)
+    np.testing.assert_array_equal(crisp(codes, seconds, 0.0), codes)
+
+
+def test_a_models_crispness_is_kept_in_its_file_and_heard(tmp_path: Path, model: SpeechModel) -> None:
+    write_model(tmp_path / "m.lipsync3d", replace(model, crispness=0.5))
+
+    read = read_model(tmp_path / "m.lipsync3d")
+
+    plain, sharper = synthesize(model, babble()), synthesize(read, babble())
+    assert read.crispness == 0.5
+    np.testing.assert_allclose(sharper.codes, crisp(plain.codes, plain.times, 0.5), atol=1e-5)

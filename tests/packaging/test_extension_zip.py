@@ -69,7 +69,7 @@ def test_exactly_the_extension_ships(extension_zip: Path) -> None:
         "blender_manifest.toml",
         "LICENSE",
     }
-    assert {Path(name).suffix for name in names} <= {".py", ".npz", ".toml", ""}
+    assert {Path(name).suffix for name in names} <= {".py", ".npz", ".toml", ".lipsync3d", ""}
     assert not any("__pycache__" in name for name in names)
 
 
