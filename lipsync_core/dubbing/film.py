@@ -18,6 +18,8 @@ from ..errors import VideoError
 
 _CLOCK = Fraction(1, 90_000)  # s: steps in which pictures are timed
 _VIDEO_OPTIONS = {"crf": "16", "preset": "veryfast"}
+_KNOWN_MATRICES = (1, 4, 5, 7, 9)  # that FFmpeg turns RGB into; 9 is that of HDR
+_SD_MATRIX = 5  # what FFmpeg reads by where a file names none; 6 is the same
 _SOUND_BITS_PER_SECOND = 96_000  # of each channel
 _AAC_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 
@@ -165,7 +167,7 @@ class _Writing:
     def _yuv(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Turn `(H, W, 3)` RGB with even sides into planes `(H * 3 / 2, W)`."""
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
-        wanted = "ITU709" if self._form.matrix == 1 else "ITU601"
+        wanted = self._form.matrix if self._form.matrix in _KNOWN_MATRICES else _SD_MATRIX
         planes: NDArray[np.uint8] = frame.reformat(format="yuv420p", dst_colorspace=wanted).to_ndarray()
         return planes
 

@@ -141,3 +141,18 @@ def test_what_is_outside_the_change_keeps_its_own_planes(tmp_path: Path) -> None
     assert frame.planes is not None
     assert np.abs(frame.planes[30:64].astype(int) - planes[30:64]).max() <= 2
     assert frame.planes[:18, :10].max() < 25
+
+
+@pytest.mark.parametrize("matrix", [1, 2, 5, 6, 9])
+def test_colours_come_back_whatever_the_coding_of_the_source(tmp_path: Path, matrix: int) -> None:
+    pytest.importorskip("av")
+    from lipsync_core.capture.video import read_frames
+    from lipsync_core.dubbing.film import FilmForm, ShownPicture, read_form, write_film
+    from tests.core.staged_film import voice
+
+    skin = np.broadcast_to(np.array([200, 120, 80], np.uint8), (64, 64, 3)).copy()
+    write_film(tmp_path / "film.mp4", [ShownPicture(skin, 0.0, 0.04)], voice(0.1), FilmForm(matrix=matrix), {})
+
+    frame = next(iter(read_frames(tmp_path / "film.mp4")))
+    assert read_form(tmp_path / "film.mp4").matrix == matrix
+    assert np.abs(frame.image.astype(int) - skin).max() <= 4
