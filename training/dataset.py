@@ -137,12 +137,15 @@ class PieceSampler:
 
 
 def _piece_starts(last_frame: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Return every frame that a piece may start at: those with a whole piece behind them, else a take's first."""
+    """Return for every frame where its piece starts: there, or earlier so that the piece ends with the take.
+
+    So a take is drawn as often as it is long, even one that holds a single piece.
+    """
     frames = np.arange(len(last_frame))
-    first = np.concatenate([[0], last_frame[:-1] + 1])  # of the frame's take, where a take begins
-    begins = frames == np.where(frames == 0, 0, first)
-    whole = frames + length - 1 <= last_frame
-    return np.flatnonzero(whole | begins)
+    first = np.concatenate([[0], last_frame[:-1] + 1])
+    begins = np.concatenate([[True], last_frame[1:] != last_frame[:-1]])
+    first_of_take = np.maximum.accumulate(np.where(begins, np.where(frames == 0, 0, first), 0))
+    return np.maximum(first_of_take, np.minimum(frames, last_frame - length + 1))
 
 
 def vary(features: Tensor, config: DataConfig, generator: torch.Generator) -> Tensor:

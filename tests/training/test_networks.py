@@ -15,7 +15,7 @@ from tests.conftest import babble  # noqa: E402
 from tests.core.test_clip import clip, take  # noqa: E402
 from training.checkpoint import Checkpoint  # noqa: E402
 from training.config import TrainingConfig, read_config  # noqa: E402
-from training.dataset import PieceSampler, load_footage, vary  # noqa: E402
+from training.dataset import PieceSampler, _piece_starts, load_footage, vary  # noqa: E402
 from training.export import model_from_network  # noqa: E402
 from training.losses import closure_loss, inner_lip_gaps, vertex_importance  # noqa: E402
 from training.networks import PaperEncoder, SpeakerNetwork  # noqa: E402
@@ -164,3 +164,12 @@ def test_a_lip_vertex_counts_ten_others() -> None:
 
     assert float(importance[13] / importance[10]) == pytest.approx(10)
     assert float(importance.sum()) == pytest.approx(1)
+
+
+def test_a_take_is_drawn_as_often_as_it_is_long() -> None:
+    short, long = 80, 400  # frames: the short one holds a single piece
+    last = np.repeat([short - 1, short + long - 1], [short, long])
+    starts = _piece_starts(last, 75)
+
+    assert np.mean(starts < short) == pytest.approx(short / (short + long))
+    assert (starts + 75 <= last[starts] + 1).all()

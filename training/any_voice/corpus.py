@@ -34,7 +34,7 @@ _COLUMNS = [ARKIT_NAMES.index(name) for name in SHAPES]
 _PORTION_SECONDS = 60.0
 _SHORTEST_PAUSE = 0.12  # s; a shorter one is part of a sound, such as the hold of a stop
 _SPEECH_PEAK = 0.5
-_SYNTHETIC_IMPORTANCE = 0.05
+_SYNTHETIC_IMPORTANCE = 0.35
 _TALLEST, _SMALLEST = 0.8, 1.25  # length of the vocal tract, as a factor on every frequency
 
 
