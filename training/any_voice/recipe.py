@@ -32,10 +32,10 @@ SETTINGS: tuple[str, ...] = (
     "data.level=0.15",
     "data.masked_columns=4",
     "model.dropout=0.05",
-    "loss.closure=0.3",
+    "loss.closure=1.5",
     "optimizer.learning_rate=1.5e-3",
-    "optimizer.least_steps=700",
-    "optimizer.most_steps=700",
+    "optimizer.least_steps=1100",
+    "optimizer.most_steps=1100",
 )
 
 CRISPNESS = 0.75
