@@ -31,12 +31,13 @@ from lipsync_core.model.model_file import SpeechModel, write_model
 from lipsync_core.progress import Progress
 from lipsync_core.synthesis import synthesize
 from training.config import TrainingConfig
-from training.evaluation import measure, model_predictor
 from training.export import export_run
+from training.measures.lip_crops import measure_texture
+from training.measures.lips import measure
+from training.measures.predictors import model_predictor
 from training.preparation import PreparationOptions, prepare_clip
 from training.run_folder import write_held_out
 from training.terminal import progress_bar, quiet_native_code
-from training.texture_evaluation import measure_texture
 from training.trainer import train
 from training.virtual_speaker.comparison import compare_speech, compare_tracking
 from training.virtual_speaker.sentences import HELD_OUT_SENTENCES, TRAINING_SENTENCES

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lipsync_core.face.mouth import CLOSED_GAP
-from training.texture_evaluation import TextureErrors
+from training.measures.lip_crops import TextureErrors
 from training.virtual_speaker.comparison import SpeechFigures, TrackingFigures
 
 matplotlib.use("Agg")

@@ -21,8 +21,9 @@ from lipsync_core.archive import write_text
 from lipsync_core.capture.clip import Clip, read_clip
 from lipsync_core.model.model_file import SpeechModel, read_model
 from training.config import TrainingConfig, read_config
-from training.evaluation import Errors, measure, model_predictor
 from training.export import export_run
+from training.measures.lips import Errors, measure
+from training.measures.predictors import model_predictor
 from training.starting_point import start_from
 from training.trainer import train
 

@@ -140,6 +140,7 @@ def _evaluate(verb: _Verbs) -> None:
         help="training clip: also fit a ridge regression on it (of the same clip, on what --tail leaves)",
     )
     parser.add_argument("--json", type=Path, metavar="F", help="also write the figures to this file")
+    parser.add_argument("--html", type=Path, metavar="PAGE.html", help="also write a page with curves and pictures")
 
 
 def _animate(verb: _Verbs) -> None:

@@ -25,7 +25,7 @@ from lipsync_core.face.topology import (
     UPPER_OUTER_LIP,
 )
 
-from .image_quality import BLOCK, blur_detection, peak_signal_to_noise, structural_similarity
+from .measures.image_quality import BLOCK, blur_detection, peak_signal_to_noise, structural_similarity
 
 LIP_MARKS = tuple(
     line[i]

@@ -20,7 +20,7 @@ from lipsync_core.texture.sheet import SheetLayout
 from lipsync_core.texture.warping import rasterise
 
 from .appearance import Appearance, Filmed, measure_amounts
-from .image_quality import blur_detection
+from .measures.image_quality import blur_detection
 
 Array = NDArray[np.float32]
 

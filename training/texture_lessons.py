@@ -14,7 +14,7 @@ from lipsync_core.capture.clip import Clip
 from .appearance import Appearance, measure_amounts
 from .config import DataConfig, LossConfig
 from .dataset import Batch, Footage
-from .image_quality import structural_similarity
+from .measures.image_quality import structural_similarity
 from .texture_ground import TextureGround
 from .texture_networks import TextureNetwork
 

@@ -90,8 +90,9 @@ def _tracker(landmarker: Path | None) -> FaceTracker:
 def train(options: argparse.Namespace) -> None:
     """`train CLIP... -o RUN`."""
     from .config import read_config
-    from .evaluation import measure, model_predictor
     from .export import export_run, pick_device
+    from .measures.lips import measure
+    from .measures.predictors import model_predictor
     from .run_folder import CONFIG_NAME, write_held_out
     from .trainer import train as train_network
 
@@ -180,24 +181,29 @@ def export(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """`evaluate MODEL CLIP`."""
-    from .evaluation import mean_predictor, measure, model_predictor, ridge_predictor
+    from .measures.evaluation import evaluate_model, evaluate_predictor
+    from .measures.page import write_page
+    from .measures.predictors import mean_predictor, ridge_predictor
+    from .measures.tables import text_table, write_json
 
     model, clip = read_model(options.model), read_clip(options.clip)
     rest, part = _split(clip, options.tail)
-    rows = {"model": measure(model_predictor(model, part), part).as_dict() | _texture_errors(model, part)}
+    with progress_bar("comparing") as report:
+        evaluations = [evaluate_model(model, part, progress=report)]
     if options.against:
         training = rest if options.against.resolve() == options.clip.resolve() else read_clip(options.against)
-        rows["ridge regression"] = measure(ridge_predictor(training), part).as_dict()
-        rows["mean face"] = measure(mean_predictor(training), part).as_dict()
-    for name, errors in rows.items():
-        _print_errors(name, errors)
+        evaluations.append(evaluate_predictor("ridge regression", ridge_predictor(training), part))
+        evaluations.append(evaluate_predictor("mean face", mean_predictor(training), part))
+    print(text_table(evaluations))
     if options.json:
-        write_text(options.json, json.dumps(rows, indent=1) + "\n")
+        write_json(options.json, evaluations)
+    if options.html:
+        write_page(options.html, evaluations, model, part)
 
 
 def _texture_errors(model: SpeechModel, clip: Clip) -> dict[str, float]:
     """Return the texture's errors by name; none if the model or the clip has motion alone."""
-    from .texture_evaluation import measure_texture
+    from .measures.lip_crops import measure_texture
 
     if model.texture is None or clip.reference is None:
         return {}

@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 from scipy import ndimage  # noqa: E402
 
 from lipsync_core.errors import ShapeError  # noqa: E402
-from training.image_quality import (  # noqa: E402
+from training.measures.image_quality import (  # noqa: E402
     blur_detection,
     canny_edges,
     edge_widths,

@@ -44,9 +44,10 @@ from training.config import DataConfig, LossConfig, TrainingConfig, read_config 
 from training.dataset import Batch, load_footage  # noqa: E402
 from training.export import export_run, model_from_network  # noqa: E402
 from training.losses import Face  # noqa: E402
+from training.measures.lip_crops import measure_texture, painted_crops  # noqa: E402
+from training.measures.lips import silent_frames  # noqa: E402
 from training.networks import SpeakerNetwork  # noqa: E402
 from training.sharpness import sharpened  # noqa: E402
-from training.texture_evaluation import measure_texture, painted_crops, silent_frames  # noqa: E402
 from training.texture_export import decoder_layers, memory_layers  # noqa: E402
 from training.texture_ground import TextureGround, filmed_takes, texture_ground  # noqa: E402
 from training.texture_lessons import PictureLesson, SheetLesson, texture_lesson  # noqa: E402
@@ -833,6 +834,20 @@ def test_a_run_says_how_near_its_texture_is(run_folder: Path) -> None:
 
     assert 0.5 < errors["texture_similarity"] <= 1
     assert errors["texture_noise_ratio"] > 15
+
+
+def test_a_page_shows_filmed_and_painted_frames(run_folder: Path, tmp_path: Path) -> None:
+    model, page, figures = (tmp_path / name for name in ("m.lipsync3d", "page.html", "figures.json"))
+    main(["export", str(run_folder), "-o", str(model)])
+    footage = str(run_folder.parent / "speaker.clip")
+
+    assert main(["evaluate", str(model), footage, "--html", str(page), "--json", str(figures)]) == 0
+
+    text = page.read_text(encoding="utf-8")
+    assert text.count("data:image/png;base64,") == text.count("<figure>") - 2  # all but the curves of two takes
+    measured = json.loads(figures.read_text())["model"]
+    assert measured["texture_blur_detection"]["value"] <= 1
+    assert 0.5 < measured["texture_similarity"]["value"] <= 1
 
 
 def test_an_exported_model_has_the_clips_texture(run_folder: Path, footage: Clip, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.synthesis import predict_codes
 
-from ..evaluation import correlation
+from ..measures.lips import correlation
 
 _LATEST_OFFSET = 0.6  # s: the sound of footage is not expected to be further off
 _OFFSET_STEP = 0.02

@@ -13,7 +13,7 @@ from lipsync_core.face.topology import RIGID_POINTS
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.synthesis import predict_codes
 
-from ..evaluation import correlation
+from ..measures.lips import correlation
 from .speaker import VirtualSpeakerTruth
 from .speech import Phoneme
 

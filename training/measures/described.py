@@ -1,0 +1,31 @@
+"""What a figure is called where people read it: kept in the type of the field that holds it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_type_hints
+
+
+@dataclass(frozen=True)
+class Described:
+    """How a figure is shown, as `Annotated[..., Described(...)]`.
+
+    Attributes:
+        title: What it measures.
+        unit: Empty for a share or a ratio.
+        digits: Behind the point.
+    """
+
+    title: str
+    unit: str = ""
+    digits: int = 2
+
+    @property
+    def heading(self) -> str:
+        """The title and the unit."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
+
+
+def descriptions_of(figures: type) -> dict[str, Described]:
+    """Return how the fields of a dataclass are shown, by name; each must be described."""
+    return {name: hint.__metadata__[0] for name, hint in get_type_hints(figures, include_extras=True).items()}
