@@ -34,8 +34,8 @@ SETTINGS: tuple[str, ...] = (
     "model.dropout=0.05",
     "loss.closure=1.5",
     "optimizer.learning_rate=1.5e-3",
-    "optimizer.least_steps=1100",
-    "optimizer.most_steps=1100",
+    "optimizer.least_steps=2500",
+    "optimizer.most_steps=2500",
 )
 
 CRISPNESS = 0.75
