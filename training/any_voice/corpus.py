@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
 from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,9 +93,17 @@ def make_corpus(
     count = max(1, round(options.seconds / _PORTION_SECONDS))
     seconds = options.seconds / count
     portions = [np.random.SeedSequence((options.seed, index)) for index in range(count)]
-    context = get_context("fork" if "fork" in get_all_start_methods() else "spawn")  # a fork starts at once
-    with context.Pool(processes, maxtasksperchild=1) as pool:
+    with _clean_processes().Pool(processes, maxtasksperchild=1) as pool:
         yield from _told(pool.imap(partial(make_portion, options, seconds), portions), count, progress)
+
+
+def _clean_processes() -> BaseContext:
+    """Return how to start a process that shares no thread with this one: a fork beside running threads may hang."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
 
 
 def _told(portions: Iterator[list[SpokenTrack]], count: int, progress: Progress) -> Iterator[SpokenTrack]:
