@@ -140,7 +140,7 @@ def joined(device: torch.device) -> Iterator[tuple[Crew, torch.device]]:
         ConfigError: If there are fewer GPUs than processes on this machine.
         ProcessesError: If another process is gone.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    if not _in_company():
         yield ALONE, device
         return
     device = _own_device(device)
@@ -151,6 +151,16 @@ def joined(device: torch.device) -> Iterator[tuple[Crew, torch.device]]:
     with _telling_once(store, crew), _heeding_signals(crew.wish):
         yield crew, device
         dist.destroy_process_group()  # after a fault the process ends, and does not wait for others
+
+
+def refuse_company(verb: str) -> None:
+    """Raise ConfigError if `torchrun` started several processes for a verb that is the work of one."""
+    if _in_company():
+        raise ConfigError(f"{verb} is the work of one process; start it without torchrun.")
+
+
+def _in_company() -> bool:
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def _own_device(device: torch.device) -> torch.device:

@@ -152,8 +152,10 @@ def train_default(options: argparse.Namespace) -> None:
     from .any_voice.recipe import train_default as train_on_recipe
     from .any_voice.sets import measure_sets, read_sets
     from .export import pick_device
+    from .processes import refuse_company
     from .starting_point import DEFAULT_MODEL
 
+    refuse_company("train-default")
     recipe = Recipe(
         corpus=CorpusOptions(seconds=3600 * options.hours, seed=options.seed),
         real=tuple(read_clip(path) for path in options.motion),

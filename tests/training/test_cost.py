@@ -87,23 +87,22 @@ def test_a_model_with_a_texture_is_timed_at_both() -> None:
     cost = inference_cost(exported("sheet", 0).model, babble(1.0), runtime="NumPy")
 
     assert cost.runtime == "NumPy"
-    assert cost.animated_per_second > cost.painted_per_second > 0
+    assert cost.animated_per_second > 0
+    assert cost.painted_per_second > 0
 
 
-@pytest.mark.parametrize("texture", ["sheet", "none"])
-def test_bfloat16_stays_near_full_precision(texture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_stays_near_full_precision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.texture_ground.sharpened", lambda appearance, *_: appearance)
-    settings = [*SHORT, f"model.texture={texture}", "optimizer.least_steps=12"]
+    settings = [*SHORT, "optimizer.least_steps=20", "optimizer.averaging=0.0"]
 
-    def learnt(precision: str) -> dict[str, torch.Tensor]:
-        config = read_config(None, [*settings, f"optimizer.precision={precision}"])
-        return train(speaking_clip(), config, tmp_path / precision, device=CPU).state_dict()
+    def learnt(*changes: str) -> torch.Tensor:
+        network = train(speaking_clip(), read_config(None, [*settings, *changes]), tmp_path, device=CPU)
+        assert all(weights.dtype == torch.float32 for weights in network.parameters())
+        return torch.nn.utils.parameters_to_vector(network.parameters())
 
-    full, half = learnt("full"), learnt("bf16")
+    start, full, half = learnt("optimizer.learning_rate=0"), learnt(), learnt("optimizer.precision=bf16")
 
-    moved = max(float((half[name] - value).abs().max()) for name, value in full.items())
-    assert 0 < moved < 0.02  # not the same arithmetic, but the same way
-    assert all(value.dtype == full[name].dtype and value.isfinite().all() for name, value in half.items())
+    assert 0 < (half - full).norm() < 0.4 * (full - start).norm()  # other arithmetic, but the same way
 
 
 def test_an_unknown_precision_is_refused() -> None:

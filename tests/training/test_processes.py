@@ -17,6 +17,7 @@ from tests.conftest import REPOSITORY  # noqa: E402
 from tests.training.two_processes import CERTAIN, NARROW, STEPS, USUAL, certain_clip, config  # noqa: E402
 from training import networks  # noqa: E402
 from training.checkpoint import read_checkpoint  # noqa: E402
+from training.cli import main  # noqa: E402
 from training.config import OptimizerConfig  # noqa: E402
 from training.dataset import Batch, Face, PieceSampler  # noqa: E402
 from training.processes import Crew  # noqa: E402
@@ -136,3 +137,22 @@ def test_a_mistake_is_told_once(tmp_path: Path) -> None:
     assert done.returncode != 0
     assert done.stderr.count("lipsync3d: There is no clip file at nowhere.clip") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_the_model_for_any_voice_is_made_by_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+
+    assert main(["train-default", "-o", str(tmp_path / "run")]) == 2
+
+    assert "start it without torchrun" in capsys.readouterr().err
+
+
+def test_larger_batches_move_further_and_forget_faster() -> None:
+    alone, shared = OptimizerConfig(), Crew(0, 4).settings(OptimizerConfig())
+
+    assert shared.learning_rate == pytest.approx(2 * alone.learning_rate)
+    assert shared.averaging == pytest.approx(alone.averaging**4)
+    assert Crew().settings(alone) == alone
+    assert [Crew(0, count).steps(400) for count in (1, 2, 3)] == [400, 200, 134]
