@@ -191,7 +191,7 @@ def test_a_mistake_is_one_sentence_and_an_exit_code(
 
 
 def test_training_needs_torch_numpy_and_scipy_alone(clip_path: Path, tmp_path: Path) -> None:
-    absent = ("tqdm", "av", "cv2", "mediapipe", "librosa", "numba", "bpy", "matplotlib", "espeakng_loader")
+    absent = ("tqdm", "av", "cv2", "mediapipe", "librosa", "skimage", "onnxruntime", "numba", "bpy", "matplotlib")
     settings = [part for setting in (*QUICK, "optimizer.least_steps=3") for part in ("--set", setting)]
     program = (
         f"import sys; sys.modules.update(dict.fromkeys({absent})); from training.cli import main; "
