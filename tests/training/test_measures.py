@@ -232,5 +232,6 @@ def test_evaluate_writes_a_page_that_needs_nothing_else(pictures: bool, tmp_path
     text = page.read_text(encoding="utf-8")
     assert code == 0
     assert text.count("<svg") == 2 + 8  # curves, then the best and the worst frames
+    assert text.count("<video") == 2  # the middling and the worst sentence
     assert "http" not in text.replace("http://www.w3.org", "")
     assert set(json.loads(figures.read_text())["model"]["delay"]) == {"value", "low", "high"}

@@ -15,16 +15,15 @@ pytest.importorskip("cv2")
 pytest.importorskip("av")
 
 from lipsync_core.audio.waveform import Waveform  # noqa: E402
-from lipsync_core.capture.clip import Clip, write_clip  # noqa: E402
+from lipsync_core.capture.clip import write_clip  # noqa: E402
 from lipsync_core.errors import FormatError, VideoError  # noqa: E402
 from lipsync_core.face.topology import FACE_OVAL  # noqa: E402
 from lipsync_core.model.model_file import write_model  # noqa: E402
 from tests.conftest import babble  # noqa: E402
-from tests.core.staged_film import KnowingTracker, StagedFilm, stage, staged_model, talking_faces  # noqa: E402
-from tests.core.test_clip import clip, take, textured  # noqa: E402
+from tests.core.staged_film import KnowingTracker, StagedFilm, calm_model, stage, staged_clip  # noqa: E402
 from training import verbs  # noqa: E402
 from training.cli import main  # noqa: E402
-from training.judges.face_crops import cut_faces, evenly, face_boxes, filmed_face, sound_from  # noqa: E402
+from training.judges.face_crops import cut_faces, evenly, face_boxes, filmed_face  # noqa: E402
 from training.judges.mfcc import mel_cepstra  # noqa: E402
 from training.judges.syncnet import (  # noqa: E402
     FRAME_RATE,
@@ -282,16 +281,6 @@ def test_one_wild_frame_does_not_move_the_box() -> None:
     assert boxes.reach[20] == 50
 
 
-def test_a_sound_begins_with_the_pictures() -> None:
-    sound = Waveform(np.arange(1, RATE + 1, dtype=np.float32), RATE)
-
-    later, earlier = sound_from(sound, 0.25), sound_from(sound, -0.25)
-
-    assert later.samples[0] == 4001
-    assert earlier.samples[3999] == 0
-    assert earlier.samples[4000] == 1
-
-
 @pytest.fixture(scope="module")
 def film(tmp_path_factory: pytest.TempPathFactory) -> StagedFilm:
     return stage(tmp_path_factory.mktemp("film") / "film.mp4", frames=14)
@@ -306,23 +295,8 @@ def test_a_face_is_cut_out_of_a_film_with_its_sound(film: StagedFilm) -> None:
     assert cut.sound.duration == pytest.approx(14 / 25, abs=0.05)
 
 
-def talking_clip(takes: int = 1) -> Clip:
-    """Takes whose filmed crops are the reference's, in the atlas of the staged model."""
-    model = staged_model()
-    assert model.texture is not None
-    spoken = [
-        replace(take(12, seed), vertices=talking_faces(12, seed), waveform=babble(0.6, seed)) for seed in range(takes)
-    ]
-    footage = textured(clip(*spoken))
-    assert footage.reference is not None
-    reference = replace(footage.reference, layout=model.texture.layout, picture=model.texture.reference)
-    crops = np.repeat(model.texture.reference[model.texture.layout.crop][None], 12, axis=0)
-    shown = tuple(replace(each, crops=crops) for each in footage.takes)
-    return replace(footage, neutral=model.neutral, reference=reference, takes=shown)
-
-
 def test_the_painted_and_the_filmed_head_are_seen_alike() -> None:
-    footage, still = talking_clip(), replace(staged_model(), shapes=np.zeros_like(staged_model().shapes))
+    footage, still = staged_clip(), replace(calm_model(), shapes=np.zeros_like(calm_model().shapes))
     resting = replace(footage.takes[0], vertices=np.repeat(footage.neutral[None], 12, axis=0))
     assert footage.reference is not None
     assert still.texture is not None
@@ -355,8 +329,8 @@ def test_compare_asks_syncnet_about_both_films(
 def test_evaluate_asks_syncnet_about_the_models_head_and_the_filmed_one(
     weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_clip(tmp_path / "c.clip", talking_clip())
-    write_model(tmp_path / "m.lipsync3d", staged_model())
+    write_clip(tmp_path / "c.clip", staged_clip())
+    write_model(tmp_path / "m.lipsync3d", calm_model())
     files = [str(tmp_path / name) for name in ("m.lipsync3d", "c.clip")]
 
     code = main(["evaluate", *files, "--syncnet", str(weights), "--json", str(tmp_path / "f.json")])

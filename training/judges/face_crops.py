@@ -69,7 +69,7 @@ def filmed_face(path: Path, tracker: FaceTracker) -> FilmedFace:
     faces = even_faces(pictures, track.points[..., :2] * (1, -1), track.seconds)
     decoded = decode_sound(path)
     speech = speech_waveform(decoded.channels, decoded.sample_rate, str(path))
-    return FilmedFace(faces, sound_from(speech, float(track.seconds[0]) - decoded.start_seconds))
+    return FilmedFace(faces, speech.beginning_at(float(track.seconds[0]) - decoded.start_seconds))
 
 
 def even_faces(pictures: Iterator[Picture], points: FloatArray, seconds: NDArray[np.float64]) -> Iterator[Picture]:
@@ -127,13 +127,6 @@ def cut_faces(pictures: Iterable[Picture], boxes: FaceBoxes) -> Iterator[Picture
         rows = slice(int(y - reach), int(y + reach * (1 + 2 * _MARGIN)))
         columns = slice(int(x - side), int(x + side))
         yield np.asarray(cv2.resize(wide[rows, columns], (FACE_SIDE, FACE_SIDE)), np.uint8)
-
-
-def sound_from(sound: Waveform, seconds: float) -> Waveform:
-    """Return a sound from a time on, s; silence comes first if that is before its beginning."""
-    shift = round(seconds * sound.sample_rate)
-    samples = sound.samples[shift:] if shift > 0 else np.pad(sound.samples, (-shift, 0))
-    return Waveform(samples, sound.sample_rate)
 
 
 def _in_order(pictures: Iterator[Picture], order: NDArray[np.intp]) -> Iterator[Picture]:

@@ -21,7 +21,7 @@ from lipsync_core.progress import Progress, ignore_progress
 from lipsync_core.synthesis import predict_codes
 from lipsync_core.texturing import paint_crops
 
-from ..judges.face_crops import even_faces, filmed_face, sound_from
+from ..judges.face_crops import even_faces, filmed_face
 from ..judges.syncnet import Synchrony, SyncNet, judge_synchrony
 from .bootstrap import Figure, figures_of, ratio
 from .described import Described
@@ -96,8 +96,7 @@ def lip_sync_figures(
     rows = []
     for number, take in enumerate(takes):
         films = painted_head(model, texture, take), filmed_head(clip, reference, texture, take)
-        first = float(take.seconds[0]) - 0.5 / clip.fps
-        sound = sound_from(take.waveform, first)
+        sound = take.waveform.beginning_at(float(take.seconds[0]) - 0.5 / clip.fps)
         rows.append([value for film in films for value in astuple(judge_synchrony(network, film, sound, take.name))])
         progress((number + 1) / len(takes))
     return figures_of(JudgedTakes(np.ones(len(rows)), np.array(rows)), _errors)
