@@ -46,10 +46,10 @@ class LipSyncErrors:
 
     lse_d: Annotated[Values, Described("LSE-D (SyncNet)")]
     lse_c: Annotated[Values, Described("LSE-C (SyncNet)")]
-    offset: Annotated[Values, Described("offset (SyncNet)", "frames of 40 ms")]
+    offset: Annotated[Values, Described("offset (SyncNet)", "frames of 40 ms", digits=1)]
     filmed_lse_d: Annotated[Values, Described("LSE-D of the film's head")]
     filmed_lse_c: Annotated[Values, Described("LSE-C of the film's head")]
-    filmed_offset: Annotated[Values, Described("offset of the film's head", "frames of 40 ms")]
+    filmed_offset: Annotated[Values, Described("offset of the film's head", "frames of 40 ms", digits=1)]
 
 
 @dataclass(frozen=True)
