@@ -141,6 +141,7 @@ def _evaluate(verb: _Verbs) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="F", help="also write the figures to this file")
     parser.add_argument("--html", type=Path, metavar="PAGE.html", help="also write a page with curves and pictures")
+    _add_syncnet(parser, "also LSE-D and LSE-C of the model's head, and of the filmed one drawn the same way")
 
 
 def _animate(verb: _Verbs) -> None:
@@ -201,6 +202,11 @@ def _compare(verb: _Verbs) -> None:
     parser.add_argument("dubbed", type=Path, metavar="DUB.mp4")
     parser.add_argument("--every", type=int, default=1, help="compare one in so many pictures")
     parser.add_argument("--json", type=Path, metavar="F", help="also write the figures to this file")
+    _add_syncnet(parser, "also LSE-D, LSE-C and the offset of both films")
+
+
+def _add_syncnet(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--syncnet", type=Path, metavar="syncnet_v2.model", help=f"SyncNet's weights: {text}")
 
 
 def _virtual_speaker(verb: _Verbs) -> None:

@@ -34,6 +34,8 @@ _LOG = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from .config import ModelConfig
+    from .judges.syncnet import SyncNet
+    from .measures.evaluation import Evaluation
     from .trainer import Begin
 
 
@@ -206,10 +208,13 @@ def evaluate(options: argparse.Namespace) -> None:
     from .measures.predictors import mean_predictor, ridge_predictor
     from .measures.tables import text_table, write_json
 
+    syncnet = _syncnet(options.syncnet)
     model, clip = read_model(options.model), read_clip(options.clip)
     rest, part = _split(clip, options.tail)
     with progress_bar("comparing") as report:
         evaluations = [evaluate_model(model, part, progress=report)]
+    if syncnet:
+        evaluations = [_judged_by(syncnet, evaluations[0], model, part)]
     if options.against:
         training = rest if options.against.resolve() == options.clip.resolve() else read_clip(options.against)
         evaluations.append(evaluate_predictor("ridge regression", ridge_predictor(training), part))
@@ -219,6 +224,23 @@ def evaluate(options: argparse.Namespace) -> None:
         write_json(options.json, evaluations)
     if options.html:
         write_page(options.html, evaluations, model, part)
+
+
+def _judged_by(syncnet: SyncNet, evaluation: Evaluation, model: SpeechModel, clip: Clip) -> Evaluation:
+    """Add what SyncNet says of the model's head."""
+    from .measures.evaluation import with_lip_sync
+    from .measures.lip_sync import lip_sync_figures
+
+    with progress_bar("asking SyncNet") as report:
+        return with_lip_sync(evaluation, lip_sync_figures(syncnet, model, clip, report))
+
+
+def _syncnet(weights: Path | None) -> SyncNet | None:
+    """Read SyncNet where its weights are given."""
+    from .export import pick_device
+    from .judges.syncnet import read_syncnet
+
+    return read_syncnet(weights, pick_device("auto")) if weights else None
 
 
 def _texture_errors(model: SpeechModel, clip: Clip) -> dict[str, float]:
@@ -301,12 +323,24 @@ def compare(options: argparse.Namespace) -> None:
     """`compare TARGET DUB.mp4`."""
     from .dub_evaluation import compare_films
 
+    syncnet = _syncnet(options.syncnet)
     with nullcontext() if options.verbose else quiet_native_code():
         errors = compare_films(options.filmed, options.dubbed, _tracker(None), max(1, options.every)).as_dict()
+        if syncnet:
+            errors |= _lip_sync_errors(syncnet, options.filmed, options.dubbed)
     _print_errors(str(options.dubbed), errors)
     if options.json:
         with replacing(options.json) as partial:
             partial.write_text(json.dumps(errors, indent=1) + "\n", encoding="utf-8")
+
+
+def _lip_sync_errors(syncnet: SyncNet, filmed: Path, dubbed: Path) -> dict[str, float]:
+    """Return what SyncNet says of a dub and of the film that it was made of, by name."""
+    from .measures.lip_sync import judge_film
+
+    films = {"syncnet_": dubbed, "syncnet_filmed_": filmed}
+    judged = {prefix: asdict(judge_film(syncnet, path, _tracker(None))) for prefix, path in films.items()}
+    return {prefix + name: value for prefix, said in judged.items() for name, value in said.items()}
 
 
 def virtual_speaker(options: argparse.Namespace) -> None:

@@ -44,6 +44,12 @@ class Waveform:
         first, last = (max(0, round(t * self.sample_rate)) for t in (start_seconds, end_seconds))
         return Waveform(self.samples[first:last], self.sample_rate)
 
+    def beginning_at(self, seconds: float) -> Waveform:
+        """Return the sound from a time on; silence comes first if that is before its beginning."""
+        shift = round(seconds * self.sample_rate)
+        samples = self.samples[shift:] if shift > 0 else np.pad(self.samples, (-shift, 0))
+        return Waveform(samples, self.sample_rate)
+
     def at_rate(self, sample_rate: int) -> Waveform:
         """Return the same sound with another number of samples per second."""
         return Waveform(resample(self.samples, self.sample_rate, sample_rate), sample_rate)

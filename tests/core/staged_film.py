@@ -12,6 +12,7 @@ import numpy as np
 
 from lipsync_core.audio.decoding import DecodedSound
 from lipsync_core.capture.alignment import HeadMotion
+from lipsync_core.capture.clip import Clip, ReferenceAtlas
 from lipsync_core.capture.tracking import LandmarkTrack
 from lipsync_core.capture.video import VideoFrame
 from lipsync_core.dubbing.film import FilmForm, ShownPicture, write_film
@@ -19,6 +20,7 @@ from lipsync_core.face.topology import face_triangles
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.texture.warping import rasterise, sample
 from tests.conftest import babble
+from tests.core.test_clip import clip, take
 from tests.core.test_texture_model import textured_model
 
 SIDE = 160  # px
@@ -121,6 +123,29 @@ def stage(path: Path, frames: int = 16, turn: float = 12.0) -> StagedFilm:
     points = staged_points(talking_faces(frames), turn)
     pictures = staged_pictures(points, staged_model())
     return StagedFilm(write_pictures(path, pictures), points, pictures)
+
+
+def calm_model() -> SpeechModel:
+    """The staged model with a tenth of its motions: quick to draw, for no triangle of its face becomes long."""
+    return replace(staged_model(), shapes=0.1 * staged_model().shapes)
+
+
+def staged_clip(takes: int = 1, frames: int = 12) -> Clip:
+    """Takes of a talking face whose lip crops are the reference's, in the staged model's atlas."""
+    model = calm_model()
+    assert model.texture is not None
+    crops = np.repeat(model.texture.reference[model.texture.layout.crop][None], frames, axis=0)
+    spoken = tuple(
+        replace(
+            take(frames, seed),
+            vertices=model.neutral + 0.1 * (talking_faces(frames, seed) - model.neutral),
+            crops=crops,
+            waveform=babble(frames / FPS, seed),
+        )
+        for seed in range(takes)
+    )
+    reference = ReferenceAtlas(model.texture.layout, model.texture.reference)
+    return replace(clip(), neutral=model.neutral, takes=spoken, reference=reference)
 
 
 def without_texture(model: SpeechModel) -> SpeechModel:

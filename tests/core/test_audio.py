@@ -189,3 +189,13 @@ def test_a_change_of_microphone_far_away_does_not_matter() -> None:
     heard = [hear(sound, times, spec).features[: 15 * 100] for sound in (speech, changed)]
 
     np.testing.assert_allclose(*heard, atol=0.05)  # the level of the whole changes a little
+
+
+def test_a_sound_begins_at_any_time_with_silence_before_its_own() -> None:
+    sound = Waveform(np.arange(1, 16_001, dtype=np.float32), 16_000)
+
+    later, earlier = sound.beginning_at(0.25), sound.beginning_at(-0.25)
+
+    assert later.samples[0] == 4001
+    assert earlier.samples[3999] == 0
+    assert earlier.samples[4000] == 1

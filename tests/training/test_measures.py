@@ -182,7 +182,7 @@ def test_a_long_take_is_cut_into_sentences() -> None:
 def test_every_measure_is_described() -> None:
     evaluation = evaluate_predictor("itself", lambda part: part.vertices, speaker())
 
-    assert set(evaluation.figures) == {name for name in descriptions() if not name.startswith("texture_")}
+    assert set(evaluation.figures) == {name for name in descriptions() if not name.startswith(("texture_", "syncnet_"))}
     assert set(Errors.__dataclass_fields__) == set(evaluation.figures)
 
 
@@ -232,5 +232,6 @@ def test_evaluate_writes_a_page_that_needs_nothing_else(pictures: bool, tmp_path
     text = page.read_text(encoding="utf-8")
     assert code == 0
     assert text.count("<svg") == 2 + 8  # curves, then the best and the worst frames
+    assert text.count("<video") == 2  # the middling and the worst sentence
     assert "http" not in text.replace("http://www.w3.org", "")
     assert set(json.loads(figures.read_text())["model"]["delay"]) == {"value", "low", "high"}

@@ -47,10 +47,14 @@ class Figure:
 
 def by_sentence(frames: Counted, fps: float) -> Counted:
     """Sum what was counted in each frame of a take, `(T, ...)`, over its sentences, to `(S, ...)`."""
-    count = len(_arrays(frames)[0])
-    sentences = max(1, math.floor(count / (SENTENCE_SECONDS * fps) + 1e-6))
-    starts = np.linspace(0, count, sentences, endpoint=False).astype(int)
+    starts = sentence_starts(len(_arrays(frames)[0]), fps)
     return _mapped(frames, lambda array: np.add.reduceat(array, starts, axis=0))
+
+
+def sentence_starts(frames: int, fps: float) -> NDArray[np.int_]:
+    """Return at which of so many frames each sentence begins, `(S,)`."""
+    sentences = max(1, math.floor(frames / (SENTENCE_SECONDS * fps) + 1e-6))
+    return np.linspace(0, frames, sentences, endpoint=False).astype(int)
 
 
 def joined(parts: Sequence[Counted]) -> Counted:

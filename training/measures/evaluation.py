@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,12 @@ from lipsync_core.progress import Progress, ignore_progress
 from .bootstrap import Figure, figures_of
 from .described import Described, descriptions_of
 from .lip_crops import TextureErrors, crop_frames, crop_sentences, texture_errors
+from .lip_sync import LipSyncErrors
 from .lips import Errors, LipFrames, Predictor, lip_errors, lip_frames, lip_sentences, seen_takes
 from .predictors import model_predictor
 
 TEXTURE_PREFIX = "texture_"
+SYNCNET_PREFIX = "syncnet_"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class Evaluation:
 
     Attributes:
         name: Of the predictor.
-        figures: `Errors`, and `TextureErrors` where there are pictures, by name; the latter begin with `texture_`.
+        figures: `Errors`, by name; `TextureErrors` where there are pictures, whose names begin with `texture_`; and
+            `LipSyncErrors` where SyncNet was asked, with `syncnet_`.
         faces: `(T, 468, 3)` predicted for each take in which the face was found.
         lips: What was counted in each frame of the same takes.
     """
@@ -77,5 +80,13 @@ def evaluate_model(
 
 def descriptions() -> dict[str, Described]:
     """Return how every figure of an evaluation is shown, by name, in the order of tables."""
-    texture = descriptions_of(TextureErrors)
-    return descriptions_of(Errors) | {TEXTURE_PREFIX + name: description for name, description in texture.items()}
+    shown = descriptions_of(Errors)
+    for prefix, errors in ((TEXTURE_PREFIX, TextureErrors), (SYNCNET_PREFIX, LipSyncErrors)):
+        shown |= {prefix + name: description for name, description in descriptions_of(errors).items()}
+    return shown
+
+
+def with_lip_sync(evaluation: Evaluation, figures: Mapping[str, Figure]) -> Evaluation:
+    """Add `LipSyncErrors` to what was measured of a model."""
+    named = {SYNCNET_PREFIX + name: figure for name, figure in figures.items()}
+    return replace(evaluation, figures={**evaluation.figures, **named})

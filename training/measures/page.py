@@ -1,37 +1,32 @@
-"""An evaluation as one HTML page that needs nothing beside it: curves, the best and the worst frames, atlas rows."""
+"""An evaluation as one HTML page that needs nothing beside it: films, curves, frames, atlases."""
 
 from __future__ import annotations
 
 import base64
 import html
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync_core.animation import animation_from_codes
 from lipsync_core.archive import replacing
 from lipsync_core.arrays import FloatArray
 from lipsync_core.capture.clip import Clip, ReferenceAtlas, Take
+from lipsync_core.errors import MissingDependencyError
 from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width
-from lipsync_core.face.topology import (
-    LOWER_INNER_LIP,
-    LOWER_OUTER_LIP,
-    UPPER_INNER_LIP,
-    UPPER_OUTER_LIP,
-)
 from lipsync_core.model.model_file import SpeechModel
-from lipsync_core.synthesis import predict_codes
 from lipsync_core.texture.layout import CROP_SIZE
 from lipsync_core.texture.png import write_png
-from lipsync_core.texturing import paint_crops
 
 from .bootstrap import SENTENCE_SECONDS
 from .evaluation import Evaluation
 from .lips import correlation, seen_takes
+from .side_by_side import finished_crops, lip_rings, shown_sentences, side_by_side, upper_lip_middle
 from .tables import table_rows
 
 _CURVES = 12
@@ -41,10 +36,13 @@ _APART = 12  # frames between two of one take that are shown
 _MEAN_LIP_ERROR = 2  # column of `LipFrames.distances`
 _WIDTH, _HEIGHT = 900, 150  # px of a curve
 _TALLEST = 0.8  # mouth widths at a curve's upper edge
+_Painted: TypeAlias = Callable[[int], NDArray[np.uint8]]
+"""Gives the painted crops of the take of a number, `(T, 128, 128, 3)`."""
+
 _STYLE = """body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 td, th { padding: .15rem 1.5rem .15rem 0; border-bottom: 1px solid #ddd; text-align: left; }
 figure { display: inline-block; margin: 0 1rem 1rem 0; } figcaption { font-size: .8rem; color: #555; }
-img { max-width: 100%; } polyline, polygon { fill: none; } .real { stroke: #999; stroke-width: 3; }
+img, video { max-width: 100%; } polyline, polygon { fill: none; } .real { stroke: #999; stroke-width: 3; }
 .predicted { stroke: #c0392b; stroke-width: 1.5; } .met { stroke: #2c3e50; stroke-dasharray: 3 4; }"""
 
 
@@ -67,15 +65,17 @@ def write_page(path: Path, evaluations: Sequence[Evaluation], model: SpeechModel
         clip: What it was compared with.
     """
     ours, takes = evaluations[0], seen_takes(clip)
+    painted = cache(lambda number: finished_crops(model, takes[number]))
     parts = [
         f"<h1>{html.escape(clip.speaker)}: {html.escape(ours.name)}</h1>",
         f"<p>{len(takes)} takes, {clip.duration:.0f} s. In brackets: 95 % bootstrap intervals over sentences.</p>",
         _table(evaluations),
+        *_films(ours, takes, model, clip),
         "<h2>Opening of the lips, real (grey) and predicted (red)</h2>",
         "<p>Below the dotted line the lips count as met.</p>",
         *_curves(ours, takes, clip),
-        *_frames(ours, takes, model, clip),
-        *_atlas_rows(takes, model, clip),
+        *_frames(ours, takes, painted if clip.reference and model.texture else None),
+        *(_atlas_rows(takes, painted, clip.reference) if clip.reference and model.texture else []),
     ]
     with replacing(path) as partial:
         partial.write_text(_document(clip.speaker, parts), encoding="utf-8")
@@ -103,6 +103,21 @@ def _table(evaluations: Sequence[Evaluation]) -> str:
     return "<table>" + "\n".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
 
 
+def _films(evaluation: Evaluation, takes: Sequence[Take], model: SpeechModel, clip: Clip) -> list[str]:
+    """Show the middling and the worst sentence as films; a line that says what is missing where they cannot be made."""
+    pictured = clip.reference is not None and model.texture is not None
+    title = "filmed on the left, painted on the right" if pictured else "lips real (grey) and predicted (red)"
+    parts = [f"<h2>The middling and the worst sentence: {title}</h2>"]
+    try:
+        for sentence in shown_sentences(evaluation, clip.fps):
+            film = side_by_side(sentence, evaluation, model, clip)
+            caption = f"{takes[sentence.take].name}: mean lip error {sentence.error:.2f} % of the eye distance"
+            parts.append(_figure(_video(film), caption))
+    except MissingDependencyError as fault:
+        parts.append(f"<p>{html.escape(str(fault))}</p>")
+    return parts
+
+
 def _curves(evaluation: Evaluation, takes: Sequence[Take], clip: Clip) -> list[str]:
     """Draw the takes from the best correlation to the worst; of many, a dozen."""
     width = mouth_width(clip.neutral)
@@ -128,14 +143,14 @@ def _curve(predicted: NDArray[np.float32], real: NDArray[np.float32], fps: float
     return _svg(wide, _HEIGHT, lines)
 
 
-def _frames(evaluation: Evaluation, takes: Sequence[Take], model: SpeechModel, clip: Clip) -> list[str]:
+def _frames(evaluation: Evaluation, takes: Sequence[Take], painted: _Painted | None) -> list[str]:
     parts = []
     for title, sign in (("The best frames", 1), ("The worst frames", -1)):
         parts.append(f"<h2>{title}: lips real (grey) and predicted (red); filmed and painted</h2>")
         for moment in telling_moments(evaluation, sign):
             take = takes[moment.take]
             drawn = _outlines(evaluation.faces[moment.take][moment.frame], take.vertices[moment.frame])
-            pictures = _side_by_side(take, moment.frame, model, clip)
+            pictures = _pair(take, painted(moment.take), moment.frame) if painted else ""
             caption = f"{take.name}, frame {moment.frame}: {moment.error:.2f} % of the eye distance"
             parts.append(_figure(drawn + pictures, caption))
     return parts
@@ -143,41 +158,31 @@ def _frames(evaluation: Evaluation, takes: Sequence[Take], model: SpeechModel, c
 
 def _outlines(predicted: NDArray[np.float32], real: NDArray[np.float32]) -> str:
     """Draw the outer and inner edge of the lips of two `(468, 3)` faces."""
-    middle, scale = real[list(UPPER_OUTER_LIP), :2].mean(axis=0), CROP_SIZE / 0.8
-    lines = []
-    for name, face in (("real", real), ("predicted", predicted)):
-        for upper, lower in ((UPPER_OUTER_LIP, LOWER_OUTER_LIP), (UPPER_INNER_LIP, LOWER_INNER_LIP)):
-            ring = (face[[*upper, *lower[::-1]], :2] - middle) * [scale, -scale] + [CROP_SIZE / 2, 0.4 * CROP_SIZE]
-            lines.append(f'<polygon class="{name}" points="{_points(ring)}"/>')
+    middle = upper_lip_middle(real)
+    lines = [
+        f'<polygon class="{name}" points="{_points(ring)}"/>'
+        for name, face in (("real", real), ("predicted", predicted))
+        for ring in lip_rings(face, middle, CROP_SIZE)
+    ]
     return _svg(CROP_SIZE, CROP_SIZE, lines)
 
 
-def _side_by_side(take: Take, frame: int, model: SpeechModel, clip: Clip) -> str:
-    """Show a frame's filmed and painted crop; nothing where there are none."""
-    if clip.reference is None or take.crops is None or model.texture is None:
-        return ""
-    return _picture(np.concatenate([take.crops[frame], _finished(model, take)[frame]], axis=1))
+def _pair(take: Take, painted: NDArray[np.uint8], frame: int) -> str:
+    """Show a frame's filmed and painted crop; nothing where it was not filmed."""
+    return "" if take.crops is None else _picture(np.concatenate([take.crops[frame], painted[frame]], axis=1))
 
 
-def _atlas_rows(takes: Sequence[Take], model: SpeechModel, clip: Clip) -> list[str]:
+def _atlas_rows(takes: Sequence[Take], painted: _Painted, reference: ReferenceAtlas) -> list[str]:
     """Show some atlases of the take whose lips move most, filmed above and painted below."""
-    if clip.reference is None or model.texture is None:
-        return []
-    take = max(takes, key=lambda take: float(lip_gap(take.vertices).std()))
+    number = max(range(len(takes)), key=lambda number: float(lip_gap(takes[number].vertices).std()))
+    take = takes[number]
     if take.crops is None:
         return []
     moments = np.linspace(0, len(take.seconds) - 1, _ATLASES + 2).round().astype(int)[1:-1]
-    rows = [_row(clip.reference, crops[moments]) for crops in (take.crops, _finished(model, take))]
+    rows = [_row(reference, crops[moments]) for crops in (take.crops, painted(number))]
     caption = f"{take.name}, " + ", ".join(f"{take.seconds[moment]:.2f} s" for moment in moments)
     title = "<h2>Atlases, filmed above and painted below</h2>"
     return [title, _figure(_picture(np.concatenate(rows)), caption)]
-
-
-def _finished(model: SpeechModel, take: Take) -> NDArray[np.uint8]:
-    """Paint the crops of a take as Blender shows them, `(T, 128, 128, 3)`."""
-    codes = predict_codes(model, take.waveform, take.seconds)
-    animation = animation_from_codes(codes, model.description.fps, model)
-    return np.concatenate(list(paint_crops(model, animation).crops))
 
 
 def _row(reference: ReferenceAtlas, crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -192,6 +197,11 @@ def _picture(picture: NDArray[np.uint8]) -> str:
     file = io.BytesIO()
     write_png(file, picture)
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(file.getvalue()).decode("ascii")}">'
+
+
+def _video(film: bytes) -> str:
+    """Embed an MP4 file."""
+    return f'<video controls loop src="data:video/mp4;base64,{base64.b64encode(film).decode("ascii")}"></video>'
 
 
 def _points(points: FloatArray) -> str:
