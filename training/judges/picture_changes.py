@@ -41,10 +41,8 @@ def changed(pictures: Tensor, changes: PictureChanges, generator: torch.Generato
     """Change `(B, T, H, W)` pictures, all frames of a take alike; their number changes where speech gets faster."""
     pictures = _moved(_at_other_tempo(pictures, changes, generator), changes, generator)
     pictures = _blurred(pictures, changes.blur * float(torch.rand(1, generator=generator)))
-    spread = _uniform(generator, len(pictures), 1, 1, 1)
-    pictures = pictures * torch.exp(changes.brightness * spread) + changes.brightness * _uniform(
-        generator, len(pictures), 1, 1, 1
-    )
+    gain, level = changes.brightness * _uniform(generator, 2, len(pictures), 1, 1, 1)
+    pictures = pictures * gain.exp() + level
     pictures = pictures + changes.noise * torch.randn(pictures.shape, generator=generator)
     return _erased(pictures, changes, generator)
 

@@ -57,7 +57,7 @@ def filmed(clip: Clip) -> list[Spoken]:
     Raises:
         ConfigError: If the clip has no texture.
     """
-    return [_spoken(take, take.crops) for take in clip.takes]
+    return [spoken_of(take, take.crops) for take in clip.takes]
 
 
 def painted(model: SpeechModel, clip: Clip, progress: Progress = ignore_progress) -> list[Spoken]:
@@ -70,12 +70,17 @@ def painted(model: SpeechModel, clip: Clip, progress: Progress = ignore_progress
         raise ConfigError("The model paints no pictures to judge; train it on a clip with texture.")
     takes = []
     for number, take in enumerate(clip.takes, start=1):
-        takes.append(_spoken(take, painted_crops(model, take)))
+        takes.append(spoken_of(take, painted_crops(model, take)))
         progress(number / len(clip.takes))
     return takes
 
 
-def _spoken(take: Take, crops: NDArray[np.uint8] | None) -> Spoken:
+def spoken_of(take: Take, crops: NDArray[np.uint8] | None) -> Spoken:
+    """Return a take as it is seen in lip crops `(T, 128, 128, 3)`, its own or painted ones.
+
+    Raises:
+        ConfigError: If there are none.
+    """
     if crops is None:
         raise ConfigError(f"The take {take.name} has no pictures to judge; prepare the clip with texture.")
     return Spoken(take.name, mouth_pictures(crops), take.seconds, take.waveform)
