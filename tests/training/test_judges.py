@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -177,13 +176,6 @@ def test_the_lip_reader_reads_sentences_whose_timing_it_never_saw(reader: LipRea
     assert word_errors(reader, unseen).errors.sum() == 0
 
 
-def test_the_lip_reader_hears_nothing(reader: LipReader) -> None:
-    spoken = made_up_sentence(NAMES[1], seed=30)
-    silent = replace(spoken, waveform=Waveform(np.zeros_like(spoken.waveform.samples), RATE))
-
-    assert word_errors(reader, [silent]).errors.sum() == 0
-
-
 def test_a_lip_reader_cannot_learn_from_one_sentence() -> None:
     with pytest.raises(ConfigError, match="several sentences"):
         train_lip_reader([made_up_sentence(NAMES[0], seed=0)])
@@ -250,14 +242,23 @@ def test_a_clip_without_pictures_cannot_be_judged() -> None:
         filmed(clip(take(5)))
 
 
-def test_changes_of_a_picture_keep_its_words_in_order() -> None:
-    spoken = made_up_sentence(NAMES[0], seed=0)
-    pictures = torch.from_numpy(spoken.pictures)[None]
+def test_without_changes_a_picture_is_at_most_mirrored() -> None:
+    pictures = torch.randn(6, 5, MOUTH_HEIGHT, MOUTH_WIDTH)
 
-    still = changed(pictures, STILL, torch.Generator().manual_seed(0))
-    faster = changed(pictures, replace(STILL, tempo=0.3), torch.Generator().manual_seed(1))
+    shown = changed(pictures, STILL, torch.Generator().manual_seed(0))
 
-    mirrored = torch.minimum((still - pictures).abs().max(), (still.flip(3) - pictures).abs().max())
-    assert mirrored < 1e-4
-    assert faster.shape[1] != pictures.shape[1]
-    assert faster.shape[2:] == pictures.shape[2:]
+    same = (shown - pictures).abs().amax((1, 2, 3)) < 1e-3
+    mirrored = (shown - pictures.flip(3)).abs().amax((1, 2, 3)) < 1e-3
+    assert (same | mirrored).all()
+    assert same.any()
+    assert mirrored.any()
+
+
+def test_changes_leave_every_frame_in_its_place() -> None:
+    brightness = torch.linspace(-3, 3, 60)
+    pictures = brightness[None, :, None, None] + torch.zeros(2, 60, MOUTH_HEIGHT, MOUTH_WIDTH)
+
+    shown = changed(pictures, PictureChanges(erasures=0), torch.Generator().manual_seed(0)).mean((2, 3))
+
+    assert 51 <= shown.shape[1] <= 70
+    assert (shown.diff(dim=1) > 0).all()

@@ -53,7 +53,7 @@ class LipReaderSettings:
     dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4)
     dropout: float = 0.25
     heard: float = 1.0
-    plan: Plan = field(default_factory=lambda: Plan(passes=40))
+    plan: Plan = field(default_factory=lambda: Plan(passes=16))
     teacher: Plan = field(default_factory=lambda: Plan(passes=20, learning_rate=3e-3))
     changes: PictureChanges = field(default_factory=PictureChanges)
 

@@ -135,10 +135,12 @@ class SyncJudge:
         lateness = np.arange(-MOST_FRAMES, MOST_FRAMES + 1)
         moments = seconds[None] - lateness[:, None] * frame  # (21, T) when each frame's sound would be
         heard = hear(waveform, moments.ravel(), _SPEC)
-        windows = _windows(torch.from_numpy(heard.features), torch.from_numpy(heard.columns).view(moments.shape))
+        columns, place = np.unique(np.rint(heard.columns), return_inverse=True)  # neighbouring frames share most
+        windows = _windows(torch.from_numpy(heard.features), torch.from_numpy(columns))
         with torch.no_grad():
             seen = self.network.see(torch.from_numpy(pictures)[None])
-            likeness = (seen * self.network.hear(windows)).sum(-1).double().numpy()
+            sound = self.network.hear(windows[None])[0, torch.from_numpy(place).view(moments.shape)]
+        likeness = (seen * sound).sum(-1).double().numpy()
         sounds = (moments >= 0) & (moments <= waveform.duration)
         return np.asarray((likeness * sounds).sum(1) / np.maximum(sounds.sum(1), 1))
 
