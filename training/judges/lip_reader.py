@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lipsync_core.arrays import check_shape
 from lipsync_core.errors import ConfigError
 from lipsync_core.progress import Progress, ignore_progress, part_of
 
@@ -23,8 +24,8 @@ from .grid_search import SYMBOLS, best_sentence
 from .judge_file import read_judge, write_judge
 from .learning import Plan, learn
 from .mouth_network import MouthNetwork
-from .mouths import Pictures
-from .phone_teacher import held, phone_numbers, phones_heard, spelling_loss
+from .mouths import MOUTH_HEIGHT, MOUTH_WIDTH, Pictures
+from .phone_teacher import TEACHER_PLAN, held, phone_numbers, phones_heard, spelling_loss
 from .picture_changes import PictureChanges, changed
 from .spoken import Spoken
 
@@ -54,7 +55,7 @@ class LipReaderSettings:
     dropout: float = 0.25
     heard: float = 1.0
     plan: Plan = field(default_factory=lambda: Plan(passes=16))
-    teacher: Plan = field(default_factory=lambda: Plan(passes=20, learning_rate=3e-3))
+    teacher: Plan = TEACHER_PLAN
     changes: PictureChanges = field(default_factory=PictureChanges)
 
 
@@ -93,8 +94,10 @@ class LipReader:
             pictures: `(T, 32, 48)` of `mouth_pictures`, at the 25 frames a second of the corpus.
 
         Raises:
+            ShapeError: If the pictures have another size.
             ConfigError: If there are too few frames for a sentence.
         """
+        check_shape("The pictures of a mouth", pictures, f"T {MOUTH_HEIGHT} {MOUTH_WIDTH}")
         seen = torch.from_numpy(pictures)[None]
         with torch.no_grad():
             shares = torch.logaddexp(self.network(seen), self.network(seen.flip(3)))  # a mirror changes no word

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lipsync_core.arrays import check_shape
 from lipsync_core.audio.features import FeatureSpec, hear
 from lipsync_core.audio.waveform import Waveform
 from lipsync_core.errors import ConfigError
@@ -26,7 +27,7 @@ from ..dataset import vary
 from .judge_file import read_judge, write_judge
 from .learning import Plan, learn
 from .mouth_network import MouthNetwork
-from .mouths import Pictures
+from .mouths import MOUTH_HEIGHT, MOUTH_WIDTH, Pictures
 from .picture_changes import PictureChanges, changed
 from .spoken import Spoken
 
@@ -119,6 +120,9 @@ class SyncJudge:
             pictures: `(T, 32, 48)` of `mouth_pictures`.
             waveform: The sound.
             seconds: `(T,)` the time of each frame, s from the first sample.
+
+        Raises:
+            ShapeError: If the pictures have another size, or another number than the times.
         """
         agreement = self.agreement(pictures, waveform, seconds)
         best = int(agreement.argmax())
@@ -131,6 +135,7 @@ class SyncJudge:
 
         Only frames count for which there is sound at that shift.
         """
+        check_shape("The pictures of a mouth", pictures, f"{len(seconds)} {MOUTH_HEIGHT} {MOUTH_WIDTH}")
         frame = float(np.median(np.diff(seconds)))
         lateness = np.arange(-MOST_FRAMES, MOST_FRAMES + 1)
         moments = seconds[None] - lateness[:, None] * frame  # (21, T) when each frame's sound would be
