@@ -289,6 +289,28 @@ def compare(options: argparse.Namespace) -> None:
             partial.write_text(json.dumps(errors, indent=1) + "\n", encoding="utf-8")
 
 
+def benchmark(options: argparse.Namespace) -> None:
+    """`benchmark -o WORK`."""
+    from .benchmark.course import Bench, data_folder, run_protocol
+    from .benchmark.protocol import default_protocol, read_protocol
+    from .benchmark.report import write_report
+    from .export import pick_device
+
+    protocol = read_protocol(options.protocol or default_protocol())
+    device = pick_device(options.device)
+    bench = Bench(options.output, data_folder(options.data), device, progress_bar, say=print)
+    with nullcontext() if options.verbose else quiet_native_code():
+        results = run_protocol(protocol, bench, options.only)
+    write_report(options.report, protocol, results, _benchmark_command(options))
+    print(options.report)
+
+
+def _benchmark_command(options: argparse.Namespace) -> str:
+    """Return the command that makes a report again, without what lies where on this machine."""
+    protocol = f" --protocol {options.protocol.name}" if options.protocol else ""
+    return f"lipsync3d benchmark -o WORK{protocol}"
+
+
 def virtual_speaker(options: argparse.Namespace) -> None:
     """`virtual-speaker -o VIDEO.mp4`."""
     from .virtual_speaker.sentences import TRAINING_SENTENCES

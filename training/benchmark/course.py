@@ -1,0 +1,162 @@
+"""The course of a benchmark: every system on every footage, each figure measured once and kept."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from lipsync_core.errors import ConfigError
+from lipsync_core.progress import Progress
+
+from ..measures.evaluation import evaluate_model, evaluate_predictor
+from ..measures.predictors import mean_predictor, ridge_predictor
+from .clips import ClipShelf
+from .costs import Costs
+from .learning import trained_model, training_fingerprint
+from .protocol import FootagePlan, Protocol, SystemPlan, file_name
+from .results import Result, Results, fingerprint, read_result, write_result
+
+DATA_VARIABLE = "LIPSYNC3D_DATA"
+
+_BASELINES = {"mean face": mean_predictor, "ridge regression": ridge_predictor}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where a benchmark is run.
+
+    Attributes:
+        work: Folder of all that it makes.
+        data: Folder of the footage.
+        device: Where networks are trained.
+        bars: Shows how far a piece of work is.
+        say: Tells what comes next.
+    """
+
+    work: Path
+    data: Path
+    device: torch.device
+    bars: Callable[[str], AbstractContextManager[Progress]]
+    say: Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One system on one footage."""
+
+    footage: FootagePlan
+    system: SystemPlan
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """The footage's and the system's."""
+        return self.footage.name, self.system.name
+
+
+def data_folder(given: Path | None) -> Path:
+    """Return the folder of footage: the one given, else the environment's, else `shared/data` beside a checkout.
+
+    Raises:
+        ConfigError: If it is nowhere.
+    """
+    beside = Path(__file__).parents[3] / "shared" / "data"
+    folder = given or Path(os.environ.get(DATA_VARIABLE, beside))
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder of footage at {folder}; give --data, or set {DATA_VARIABLE}.")
+    return folder
+
+
+def run_protocol(protocol: Protocol, bench: Bench, only: Sequence[str] = ()) -> Results:
+    """Run what has not been run yet, and return all that has.
+
+    Args:
+        protocol: What to run.
+        bench: Where.
+        only: Run these systems, or all on these footages, by name; everything if empty.
+
+    Raises:
+        LipSyncError: If footage is missing, or a system cannot be trained on it.
+    """
+    jobs = [Job(footage, system) for footage in protocol.footage for system in protocol.systems_on(footage)]
+    wanted = [job for job in jobs if not only or set(job.names) & set(only)]
+    _check_only(only, jobs)
+    results: dict[tuple[str, str], Result] = {}
+    shelf: ClipShelf | None = None
+    for number, job in enumerate(wanted, start=1):
+        if shelf is None or shelf.plan != job.footage:
+            shelf = _shelf(job.footage, bench)
+        bench.say(f"{number} of {len(wanted)}: {', '.join(job.names)}")
+        results[job.names] = _result(job, shelf, bench)
+    return Results(results | _kept([job for job in jobs if job not in wanted], bench))
+
+
+def _shelf(footage: FootagePlan, bench: Bench) -> ClipShelf:
+    return ClipShelf(footage, bench.data, bench.work / "clips" / file_name(footage.name), bench.bars)
+
+
+def _kept(jobs: Sequence[Job], bench: Bench) -> dict[tuple[str, str], Result]:
+    """Return the results of jobs that are not run now, as far as they were, and nothing has changed since."""
+    found = {}
+    for job in jobs:
+        with suppress(ConfigError):  # the footage is not here
+            kept = read_result(_result_path(job, bench), _fingerprint(job, _shelf(job.footage, bench)))
+            if kept:
+                found[job.names] = kept
+    return found
+
+
+def _check_only(only: Sequence[str], jobs: Sequence[Job]) -> None:
+    known = {name for job in jobs for name in job.names}
+    for name in only:
+        if name not in known:
+            raise ConfigError(f"The protocol runs nothing called {name}; it has {', '.join(sorted(known))}.")
+
+
+def _result_path(job: Job, bench: Bench) -> Path:
+    return bench.work / "figures" / file_name(job.footage.name) / f"{file_name(job.system.name)}.json"
+
+
+def _fingerprint(job: Job, shelf: ClipShelf) -> str:
+    """Return what changes when a job's figures would."""
+    footage = shelf.fingerprint(job.system.light, job.system.minutes)
+    if job.system.kind == "network":
+        return training_fingerprint(job.system, footage)
+    return fingerprint(footage=footage, kind=job.system.kind, minutes=job.system.minutes)
+
+
+def _result(job: Job, shelf: ClipShelf, bench: Bench) -> Result:
+    """Return what was measured before, else measure it."""
+    path, wanted = _result_path(job, bench), _fingerprint(job, shelf)
+    kept = read_result(path, wanted)
+    if kept:
+        return kept
+    result = _measured(job, shelf, bench, wanted)
+    write_result(path, result)
+    return result
+
+
+def _measured(job: Job, shelf: ClipShelf, bench: Bench, wanted: str) -> Result:
+    if job.system.kind == "network":
+        return _measured_network(job, shelf, bench, wanted)
+    training, test = shelf.training(job.system.light, job.system.minutes), shelf.test(job.system.light)
+    predictor = _BASELINES[job.system.kind](training)
+    figures = evaluate_predictor(job.system.name, predictor, test).figures
+    return Result(wanted, training.duration, test.duration, figures)
+
+
+def _measured_network(job: Job, shelf: ClipShelf, bench: Bench, wanted: str) -> Result:
+    system, run = job.system, bench.work / "runs" / file_name(job.footage.name) / file_name(job.system.name)
+    clip = partial(shelf.training, system.light, system.minutes)
+    model, training = trained_model(system, wanted, clip, run, bench.device, bench.bars)
+    test = shelf.test(system.light)
+    with bench.bars("comparing") as report:
+        figures = evaluate_model(model, test, system.name, report).figures
+        report(1.0)
+    costs = Costs(training.seconds, machine=training.machine).with_prediction(model, test.takes[0])
+    return Result(wanted, training.footage_seconds, test.duration, figures, costs)
