@@ -37,6 +37,10 @@ class WorkerError(LipSyncError):
     """The worker process ended without an answer."""
 
 
+class ProcessesError(LipSyncError):
+    """One of several processes that train together stopped."""
+
+
 class MissingDependencyError(LipSyncError, ImportError):
     """An optional package is not installed."""
 

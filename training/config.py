@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from lipsync_core.errors import ConfigError
 from lipsync_core.model.encoders import EncoderKind
@@ -159,6 +159,10 @@ class OptimizerConfig:
     seed: int = 0
     """Of everything random."""
 
+    precision: Literal["full", "bf16"] = "full"
+    """`full`: 32 bits, on a GPU with products of 19 (TF32). `bf16`: the encoder and the texture's networks compute with
+    bfloat16; weights, linear decoders and losses stay in full. For the `paper` networks on a GPU."""
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -227,6 +231,7 @@ def _merge(config: Any, values: Mapping[str, Any], where: str) -> Any:
             changes[key] = _merge(present, value, f"{where}{key}.")
         else:
             changes[key] = _as_type_of(present, value, where + key)
+            _check_choice(get_type_hints(type(config))[key], value, where + key)
     return replace(config, **changes)
 
 
@@ -238,3 +243,9 @@ def _as_type_of(present: Any, value: Any, name: str) -> Any:
     if type(value) is not type(present):
         raise ConfigError(f"{name} must be a {type(present).__name__}, not {value!r}.")
     return value
+
+
+def _check_choice(kind: Any, value: Any, name: str) -> None:
+    """Refuse a value that is none of those that a `Literal` names."""
+    if get_origin(kind) is Literal and value not in get_args(kind):
+        raise ConfigError(f"{name} must be one of {', '.join(get_args(kind))}, not {value!r}.")

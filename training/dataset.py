@@ -109,9 +109,14 @@ class PieceSampler:
         self._starts = torch.from_numpy(_piece_starts(takes, self._frames))
 
     @property
+    def frames_per_step(self) -> int:
+        """Frames of footage in a batch."""
+        return self._frames * self._batch_size
+
+    @property
     def steps_per_pass(self) -> float:
         """Batches that hold as many frames as the footage."""
-        return len(self._footage.columns) / (self._frames * self._batch_size)
+        return len(self._footage.columns) / self.frames_per_step
 
     def draw(self, generator: torch.Generator) -> Batch:
         """Draw one batch, every start equally likely."""

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from lipsync_core.model.model_file import ModelDescription, SpeechModel
 from lipsync_core.model.texture import PicturePainter, SheetPainter, TextureModel
 
+from .building import build_network, encoder_spec, feature_spec
 from .checkpoint import Checkpoint, read_checkpoint
 from .config import TrainingConfig, read_config
 from .networks import SpeakerNetwork
 from .run_folder import CONFIG_NAME, read_held_out
 from .texture_export import decoder_layers, memory_layers
 from .texture_ground import TextureGround
-from .trainer import build_network, encoder_spec, feature_spec
 
 Array = NDArray[np.float32]
 

@@ -174,8 +174,12 @@ class SpeakerNetwork(nn.Module):
             `(B, T, N)` the code, `(B, T, 468, 3)` offsets from the neutral face, and `(B, T, blendshapes)` weights.
         """
         code = self.encoder(features, columns)
+        return code, *self.decode(code)
+
+    def decode(self, code: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn codes `(B, T, N)` into `(B, T, 468, 3)` offsets and `(B, T, blendshapes)` weights."""
         offsets = self.geometry(code) + self.offset_mean
-        return code, offsets.unflatten(-1, (468, 3)), self.blendshapes(code)
+        return offsets.unflatten(-1, (468, 3)), self.blendshapes(code)
 
 
 def direct_geometry(components: NDArray[np.float32], code_size: int) -> nn.Linear:

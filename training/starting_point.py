@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from lipsync_core.errors import ConfigError
 from lipsync_core.model.model_file import SpeechModel
 
+from .building import encoder_spec, feature_spec
 from .config import ModelConfig
 from .dataset import Footage
 from .networks import SpeakerNetwork, TrackEncoder
-from .trainer import encoder_spec, feature_spec
 
 Array = NDArray[np.float32]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import torch
@@ -16,7 +17,9 @@ from .config import DataConfig, LossConfig
 from .dataset import Batch, Footage
 from .measures.image_quality import structural_similarity
 from .texture_ground import TextureGround
-from .texture_networks import TextureNetwork
+
+Painter: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""A `TextureNetwork`, or what runs one: `(B, N)` codes and the states before to `(B, ...)` states."""
 
 _PERCENT = 100.0  # errors are counted in percent of white
 
@@ -24,8 +27,8 @@ _PERCENT = 100.0  # errors are counted in percent of white
 class TextureLesson(Protocol):
     """Says how wrong a texture network's answers are."""
 
-    def loss(self, network: TextureNetwork, code: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Return the weighted loss for `(B, T, N)` codes of a batch."""
+    def loss(self, painter: Painter, code: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return the weighted loss for `(B, T, N)` codes of a batch, of what a texture network makes of them."""
 
 
 def texture_lesson(
@@ -63,10 +66,10 @@ class SheetLesson:
     weights: LossConfig
     data: DataConfig
 
-    def loss(self, network: TextureNetwork, code: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
+    def loss(self, painter: Painter, code: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
         """See `TextureLesson`."""
         before = _forgotten(self.previous[batch.frames], self.data.forgetting, generator)
-        answer = network(code.flatten(0, 1), self.amounts[before].flatten(0, 1)).unflatten(0, batch.frames.shape)
+        answer = painter(code.flatten(0, 1), self.amounts[before].flatten(0, 1)).unflatten(0, batch.frames.shape)
         error = answer - self.amounts[batch.frames]
         visible = self.visible[batch.frames]
         both = batch.known[:, 1:] * batch.known[:, :-1]
@@ -98,12 +101,12 @@ class PictureLesson:
     weights: LossConfig
     data: DataConfig
 
-    def loss(self, network: TextureNetwork, code: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
+    def loss(self, painter: Painter, code: Tensor, batch: Batch, generator: torch.Generator) -> Tensor:
         """See `TextureLesson`; only some frames of the batch are painted."""
         picks = torch.randperm(batch.frames.numel(), generator=generator)[: self.data.pictures].to(code.device)
         frames = batch.frames.flatten()[picks]
         before = _forgotten(self.previous[frames], self.data.forgetting, generator)
-        painted = self.reference + network(code.flatten(0, 1)[picks], self._picture(before))
+        painted = self.reference + painter(code.flatten(0, 1)[picks], self._picture(before))
         similarity = structural_similarity(painted, self._picture(frames))
         return self.weights.texture * _mean(1 - similarity, batch.known.flatten()[picks])
 

@@ -23,6 +23,7 @@ from lipsync_core.character.wearing import worn
 from lipsync_core.errors import ConfigError, FormatError
 from lipsync_core.livelink import write_livelink
 from lipsync_core.model.model_file import MODEL_SUFFIX, NOT_STATED, SpeechModel, read_model, write_model
+from lipsync_core.progress import ignore_progress
 from lipsync_core.synthesis import synthesize
 from lipsync_core.weights_json import write_weights_json
 
@@ -88,28 +89,46 @@ def _tracker(landmarker: Path | None) -> FaceTracker:
 
 
 def train(options: argparse.Namespace) -> None:
-    """`train CLIP... -o RUN`."""
+    """`train CLIP... -o RUN`, also in each of several processes under `torchrun`."""
     from .config import read_config
-    from .export import export_run, pick_device
-    from .measures.lips import measure
-    from .measures.predictors import model_predictor
-    from .run_folder import CONFIG_NAME, write_held_out
+    from .export import pick_device
+    from .processes import joined
+    from .run_folder import CONFIG_NAME, read_cost
     from .trainer import train as train_network
 
     run_folder: Path = options.output
     stored = run_folder / CONFIG_NAME
-    config = read_config(options.config or (stored if options.resume else None), options.set)
-    clip = join_clips(read_clip(path) for path in options.clips)
-    shown, held_out = clip.split_tail(config.data.held_out) if config.data.held_out else (clip, None)
-    with progress_bar("training") as report:
-        device, begin = pick_device(options.device), None if options.resume else _beginning(options, config.model)
-        train_network(shown, config, run_folder, device=device, begin=begin, resume=options.resume, progress=report)
+    with joined(pick_device(options.device)) as (crew, device):
+        config = read_config(options.config or (stored if options.resume else None), options.set)
+        clip = join_clips(read_clip(path) for path in options.clips)
+        shown, held_out = clip.split_tail(config.data.held_out) if config.data.held_out else (clip, None)
+        begin = None if options.resume else _beginning(options, config.model)
+        if begin is None and crew.leads and not (options.resume or options.from_scratch):
+            print("Training from scratch: there is no model for any voice whose encoder has this shape.")
+        resume = options.resume
+        with progress_bar("training") if crew.leads else nullcontext(ignore_progress) as report:
+            train_network(
+                shown, config, run_folder, device=device, begin=begin, resume=resume, crew=crew, progress=report
+            )
+    if not crew.leads:
+        return
     if held_out:
-        model = export_run(run_folder)
-        errors = measure(model_predictor(model, held_out), held_out).as_dict() | _texture_errors(model, held_out)
-        write_held_out(run_folder, errors)
-        _print_errors("held-out footage", errors)
+        _measure_held_out(run_folder, held_out)
     print(f"{run_folder}: trained on {shown.duration:.0f} s of footage")
+    if cost := read_cost(run_folder):
+        print(cost.sentence())
+
+
+def _measure_held_out(run_folder: Path, held_out: Clip) -> None:
+    from .export import export_run
+    from .measures.lips import measure
+    from .measures.predictors import model_predictor
+    from .run_folder import write_held_out
+
+    model = export_run(run_folder)
+    errors = measure(model_predictor(model, held_out), held_out).as_dict() | _texture_errors(model, held_out)
+    write_held_out(run_folder, errors)
+    _print_errors("held-out footage", errors)
 
 
 def _beginning(options: argparse.Namespace, config: ModelConfig) -> Begin | None:
@@ -121,7 +140,6 @@ def _beginning(options: argparse.Namespace, config: ModelConfig) -> Begin | None
         return None
     model = read_model(path)
     if not options.start and not fits(model, config):
-        print("Training from scratch: the model for any voice has an encoder of another shape.")
         return None
     return lambda network, footage: start_from(model, network, footage, config)
 

@@ -32,12 +32,12 @@ from training.any_voice.real_motion import real_tracks  # noqa: E402
 from training.any_voice.recipe import Recipe, any_voice_course, default_training  # noqa: E402
 from training.any_voice.sets import read_alignment  # noqa: E402
 from training.any_voice.texts import random_text  # noqa: E402
+from training.building import untrained_network  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import DataConfig, TrainingConfig, read_config  # noqa: E402
 from training.dataset import PieceSampler, load_footage  # noqa: E402
 from training.losses import Face, anatomy_of, total_loss  # noqa: E402
 from training.starting_point import default_model_path, fits, start_from  # noqa: E402
-from training.trainer import untrained_network  # noqa: E402
 from training.virtual_speaker.articulation import BILABIALS  # noqa: E402
 
 UNVARIED = Variation(room=0, microphone=0, band=0, noise=0, codec=0, overload=0)

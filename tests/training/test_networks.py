@@ -13,13 +13,13 @@ from lipsync_core.model.model_file import SpeechModel  # noqa: E402
 from lipsync_core.synthesis import predict_codes  # noqa: E402
 from tests.conftest import babble  # noqa: E402
 from tests.core.test_clip import clip, take  # noqa: E402
+from training.building import build_network, encoder_spec, feature_spec, principal_components  # noqa: E402
 from training.checkpoint import Checkpoint  # noqa: E402
 from training.config import TrainingConfig, read_config  # noqa: E402
 from training.dataset import PieceSampler, _piece_starts, load_footage, vary  # noqa: E402
 from training.export import model_from_network  # noqa: E402
 from training.losses import closure_loss, inner_lip_gaps, vertex_importance  # noqa: E402
 from training.networks import PaperEncoder, SpeakerNetwork  # noqa: E402
-from training.trainer import build_network, encoder_spec, feature_spec, principal_components  # noqa: E402
 
 PAPER = ("model.encoder=paper", "model.geometry=paper")
 

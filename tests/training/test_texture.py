@@ -38,6 +38,7 @@ from tests.core.test_clip import clip, take  # noqa: E402
 from tests.core.test_sheet import FACE, LAYOUT, drawn, smooth_crops, speaking_faces  # noqa: E402
 from training import texture_networks  # noqa: E402
 from training.appearance import Appearance, fit_appearance, measure_amounts  # noqa: E402
+from training.building import build_network  # noqa: E402
 from training.checkpoint import Checkpoint, read_checkpoint  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import DataConfig, LossConfig, TrainingConfig, read_config  # noqa: E402
@@ -52,7 +53,7 @@ from training.texture_export import decoder_layers, memory_layers  # noqa: E402
 from training.texture_ground import TextureGround, filmed_takes, texture_ground  # noqa: E402
 from training.texture_lessons import PictureLesson, SheetLesson, texture_lesson  # noqa: E402
 from training.texture_networks import PaperDecoder, PaperMemory, SheetMemory  # noqa: E402
-from training.trainer import build_network, train  # noqa: E402
+from training.trainer import train  # noqa: E402
 
 SMALL = ("model.width=16", "model.texture_units=16", "model.skin_components=3", "model.inside_components=2")
 FEWER_DECODED, FEWER_REMEMBERED = (24, 16, 8, 8, 4), (4, 8, 8, 16, 16)

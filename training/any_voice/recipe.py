@@ -14,10 +14,12 @@ from lipsync_core.face.topology import generic_face
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.progress import Progress, ignore_progress, part_of
 
+from ..building import feature_spec, untrained_network
 from ..config import TrainingConfig, read_config
+from ..course import Course, Subject
 from ..export import export_run
 from ..networks import pose
-from ..trainer import Course, Subject, feature_spec, follow, untrained_network
+from ..trainer import follow
 from .corpus import CORPUS_FPS, SHAPES, CorpusOptions, SpokenTrack, make_corpus
 from .lessons import PosedFootage, PosedLesson, corpus_footage, shape_deltas, vary_voice
 from .real_motion import real_tracks
