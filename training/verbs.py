@@ -309,7 +309,7 @@ def compare(options: argparse.Namespace) -> None:
 
 def benchmark(options: argparse.Namespace) -> None:
     """`benchmark -o WORK`."""
-    from .benchmark.course import Bench, data_folder, run_protocol
+    from .benchmark.bench import Bench, data_folder, run_protocol
     from .benchmark.protocol import default_protocol, read_protocol
     from .benchmark.report import write_report
     from .export import pick_device

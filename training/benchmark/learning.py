@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from ..export import export_run
 from ..starting_point import default_model_path, start_from
 from ..trainer import Begin, train
 from .clips import Bars
-from .costs import machine_name
+from .costs import forget_peak_memory
 from .protocol import SystemPlan
 from .results import file_fingerprint, fingerprint
 
@@ -34,16 +33,12 @@ class Training:
     Attributes:
         fingerprint: Of the footage and the settings.
         finished: Whether it is done.
-        footage_seconds: Length of what was trained on, s.
-        seconds: What it took, s, in all sittings.
-        machine: What computed.
+        seconds: Length of what was trained on, s.
     """
 
     fingerprint: str
     finished: bool = False
-    footage_seconds: float = 0.0
     seconds: float = 0.0
-    machine: str = ""
 
 
 def training_fingerprint(system: SystemPlan, footage: str) -> str:
@@ -90,11 +85,12 @@ def trained_model(
 
 
 def _train(system: SystemPlan, wanted: str, clip: Clip, run: Path, device: torch.device, bars: Bars) -> Training:
-    started, resume = time.perf_counter(), (run / CHECKPOINT_NAME).is_file()
+    resume = (run / CHECKPOINT_NAME).is_file()
     config, begin = system.training_config(), None if resume else _beginning(system)
+    forget_peak_memory()
     with bars("training") as report:
         train(clip, config, run, device=device, begin=begin, resume=resume, progress=report)
-    return Training(wanted, True, clip.duration, time.perf_counter() - started, machine_name(device))
+    return Training(wanted, True, clip.duration)
 
 
 def _beginning(system: SystemPlan) -> Begin | None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lipsync_core import __version__
 from lipsync_core.archive import write_text
 
-from ..measures.described import Described, descriptions_of
 from ..measures.tables import UNKNOWN, cell
-from .costs import Costs
+from .costs import cost_heading, cost_row
 from .findings import contest_sentence, goal_rows
 from .protocol import Ablation, FootagePlan, Protocol, Published, SystemPlan
 from .results import Result, Results, described_measures
@@ -139,19 +137,11 @@ def _costs(protocol: Protocol, results: Results) -> Iterator[str]:
     known = [(names, result.costs) for names, result in results.of.items() if result.costs]
     if not known:
         return
-    shown = descriptions_of(Costs)
     yield ""
     yield "## What it cost"
-    rows = [["footage", "system", *(description.heading for description in shown.values())]]
-    for names, costs in known:
-        rows.append([*names, *(_cost(getattr(costs, name), shown[name]) for name in shown)])
+    rows = [["footage", "system", *cost_heading()]]
+    rows += [[*names, *cost_row(costs)] for names, costs in known]
     yield from _table(rows)
-
-
-def _cost(value: float | str, shown: Described) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:.{shown.digits}f}" if math.isfinite(value) else UNKNOWN
 
 
 def _table(rows: Iterable[Sequence[str]]) -> Iterator[str]:

@@ -28,7 +28,7 @@ class Result:
         trained_seconds: Length of what was trained on, s; 0 where nothing was.
         tested_seconds: Length of what was tested on, s.
         figures: With their intervals, by measure.
-        costs: What training and inference took, where they were measured.
+        costs: What training and speech took, of a network.
     """
 
     fingerprint: str
@@ -73,7 +73,7 @@ def file_fingerprint(path: Path) -> str:
 def write_result(path: Path, result: Result) -> None:
     """Write a result, whole or not at all."""
     figures = {name: figure.as_dict() for name, figure in result.figures.items()}
-    costs = {name: _null_for_nan(value) for name, value in asdict(result.costs).items()} if result.costs else None
+    costs = result.costs.as_dict() if result.costs else None
     values = {**asdict(result), "figures": figures, "costs": costs}
     write_text(path, json.dumps(values, indent=1, allow_nan=False) + "\n")
 
@@ -85,14 +85,10 @@ def read_result(path: Path, wanted: str) -> Result | None:
     values = json.loads(path.read_text(encoding="utf-8"))
     if values["fingerprint"] != wanted:
         return None
-    figures = {name: Figure(**_nan_for_null(figure)) for name, figure in values["figures"].items()}
-    costs = Costs(**_nan_for_null(values["costs"])) if values["costs"] else None
+    figures = {name: _figure(figure) for name, figure in values["figures"].items()}
+    costs = Costs.from_dict(values["costs"]) if values["costs"] else None
     return Result(**{**values, "figures": figures, "costs": costs})
 
 
-def _null_for_nan(value: float | str) -> float | str | None:
-    return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def _nan_for_null(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: math.nan if value is None else value for name, value in values.items()}
+def _figure(values: Mapping[str, float | None]) -> Figure:
+    return Figure(**{name: math.nan if value is None else value for name, value in values.items()})

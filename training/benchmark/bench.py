@@ -1,4 +1,4 @@
-"""The course of a benchmark: every system on every footage, each figure measured once and kept."""
+"""The bench: every system on every footage, each figure measured once and kept."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from lipsync_core.progress import Progress
 
 from ..measures.evaluation import evaluate_model, evaluate_predictor
 from ..measures.predictors import mean_predictor, ridge_predictor
+from ..run_folder import read_cost
 from .clips import ClipShelf
-from .costs import Costs
+from .costs import Costs, speech_cost
 from .learning import trained_model, training_fingerprint
 from .protocol import FootagePlan, Protocol, SystemPlan, file_name
 from .results import Result, Results, fingerprint, read_result, write_result
@@ -158,5 +159,6 @@ def _measured_network(job: Job, shelf: ClipShelf, bench: Bench, wanted: str) -> 
     with bench.bars("comparing") as report:
         figures = evaluate_model(model, test, system.name, report).figures
         report(1.0)
-    costs = Costs(training.seconds, machine=training.machine).with_prediction(model, test.takes[0])
-    return Result(wanted, training.footage_seconds, test.duration, figures, costs)
+    spent = read_cost(run)
+    costs = Costs(spent, speech_cost(model, test)) if spent else None
+    return Result(wanted, training.seconds, test.duration, figures, costs)
