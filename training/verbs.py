@@ -8,6 +8,7 @@ import logging
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -310,13 +311,14 @@ def compare(options: argparse.Namespace) -> None:
 def benchmark(options: argparse.Namespace) -> None:
     """`benchmark -o WORK`."""
     from .benchmark.bench import Bench, data_folder, run_protocol
+    from .benchmark.judges import JUDGES
     from .benchmark.protocol import default_protocol, read_protocol
     from .benchmark.report import write_report
     from .export import pick_device
 
     protocol = read_protocol(options.protocol or default_protocol())
     device = pick_device(options.device)
-    bench = Bench(options.output, data_folder(options.data), device, progress_bar, say=print)
+    bench = Bench(options.output, data_folder(options.data), device, progress_bar, partial(print, flush=True), JUDGES)
     with nullcontext() if options.verbose else quiet_native_code():
         results = run_protocol(protocol, bench, options.only)
     write_report(options.report, protocol, results, _benchmark_command(options))

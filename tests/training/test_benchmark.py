@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -18,10 +20,13 @@ torch = pytest.importorskip("torch")
 from lipsync_core.capture.clip import Clip, write_clip  # noqa: E402
 from lipsync_core.errors import ConfigError  # noqa: E402
 from lipsync_core.progress import Progress, ignore_progress  # noqa: E402
+from tests.conftest import tiny_model  # noqa: E402
+from tests.core.test_clip import textured  # noqa: E402
 from tests.training.test_training import loud_mouthed_clip  # noqa: E402
 from training.benchmark import clips, learning  # noqa: E402
 from training.benchmark.clips import ClipShelf  # noqa: E402
 from training.benchmark.findings import contest_sentence, goal_rows, verdict  # noqa: E402
+from training.benchmark.judgement import Jury  # noqa: E402
 from training.benchmark.protocol import Contest, FootagePlan, Goal, default_protocol, read_protocol  # noqa: E402
 from training.benchmark.results import Result, Results  # noqa: E402
 from training.cli import main  # noqa: E402
@@ -312,7 +317,7 @@ def made_up(**figures: tuple[Figure, Figure]) -> Results:
         name: {measure: pair[index] for measure, pair in figures.items()}
         for index, name in enumerate(("ours", "theirs"))
     }
-    return Results({("film", name): Result("", 300, 120, values) for name, values in pairs.items()})
+    return Results({("film", name): Result(values, 300, 120) for name, values in pairs.items()})
 
 
 def test_the_contest_is_told_in_a_sentence() -> None:
@@ -326,7 +331,7 @@ def test_the_contest_is_told_in_a_sentence() -> None:
     assert contest_sentence(contest, "film", results) == (
         "Against *theirs*, *ours* is better, with intervals that do not overlap, at mouth landmark distance (LMD) and "
         "closures hit (recall); it cannot be told from it, for the intervals overlap, at jitter against the real; "
-        "it was not compared at delay against the real."
+        "it cannot be compared, for want of intervals, at delay against the real."
     )
 
 
@@ -414,6 +419,69 @@ def test_footage_as_filmed_is_a_clip_of_its_own(tmp_path: Path, prepared: list[l
 
     assert len(prepared) == 2
     assert len(list((tmp_path / "clips").glob("*.clip"))) == 2
+
+
+@dataclass
+class Counting:
+    """A judge who only counts the frames that are shown to him."""
+
+    trained: list[float] = field(default_factory=list)
+    name: str = "counting judge"
+
+    def suits(self, footage: FootagePlan) -> bool:
+        return footage.grammar == "grid"
+
+    def train(self, film: Clip, device: torch.device, progress: Progress) -> Counting:
+        self.trained.append(film.duration)
+        return self
+
+    def load(self, path: Path) -> Counting:
+        return self
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def figures(self, takes: Any, shown: Sequence[np.ndarray], filmed: Sequence[np.ndarray]) -> dict[str, Figure]:
+        return {"shown": Figure(sum(map(len, shown))), "filmed": Figure(sum(map(len, filmed)))}
+
+
+@pytest.fixture
+def seen(loud: Clip) -> Clip:
+    return textured(replace(loud, takes=loud.takes[:3]))
+
+
+def jury_of(kind: Counting, folder: Path, film: Clip, grammar: str = "grid") -> Jury:
+    write_clip(folder / "film.clip", film)
+    plan = FootagePlan("film", (), training_clip="film.clip", tail=0.2, grammar=grammar)  # type: ignore[arg-type]
+    os.utime(folder / "film.clip", (0, 0))
+    return Jury([kind], ClipShelf(plan, folder, folder / "clips", no_bar), folder / "judges", torch.device("cpu"))
+
+
+def test_a_judge_learns_once_from_the_film_and_judges_what_is_shown(tmp_path: Path, seen: Clip) -> None:
+    judge = Counting()
+
+    first = jury_of(judge, tmp_path, seen).of_film(seen)
+    again = jury_of(judge, tmp_path, seen).of_film(seen)
+
+    assert judge.trained == [pytest.approx(0.8 * seen.duration)]  # not from the test
+    assert first == again == {"shown": Figure(75), "filmed": Figure(75)}
+
+
+def test_who_cannot_judge_some_footage_is_not_asked(tmp_path: Path, seen: Clip) -> None:
+    judge = Counting()
+    jury = jury_of(judge, tmp_path, seen, grammar="")
+
+    assert jury.of_film(seen) == {}
+    assert jury.fingerprint() == ""
+    assert judge.trained == []
+
+
+def test_there_is_nothing_to_judge_of_a_model_without_pictures(tmp_path: Path, seen: Clip) -> None:
+    judge = Counting()
+
+    assert jury_of(judge, tmp_path, seen).of_model(tiny_model(), seen) == {}
+    assert judge.trained == []
 
 
 def test_the_shipped_protocol_can_be_run() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from ..measures.evaluation import evaluate_model, evaluate_predictor
 from ..measures.predictors import mean_predictor, ridge_predictor
 from ..run_folder import read_cost
 from .clips import ClipShelf
-from .costs import Costs, speech_cost
+from .costs import Costs, machine_name, speech_cost
+from .judgement import JudgeKind, Jury
 from .learning import trained_model, training_fingerprint
 from .protocol import FootagePlan, Protocol, SystemPlan, file_name
 from .results import Result, Results, fingerprint, read_result, write_result
@@ -38,6 +39,7 @@ class Bench:
         device: Where networks are trained.
         bars: Shows how far a piece of work is.
         say: Tells what comes next.
+        judges: Who judges pictures.
     """
 
     work: Path
@@ -45,6 +47,7 @@ class Bench:
     device: torch.device
     bars: Callable[[str], AbstractContextManager[Progress]]
     say: Callable[[str], None]
+    judges: Sequence[JudgeKind] = ()
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,14 @@ class Job:
     def names(self) -> tuple[str, str]:
         """The footage's and the system's."""
         return self.footage.name, self.system.name
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The clips of one footage, and who judges on it."""
+
+    shelf: ClipShelf
+    jury: Jury
 
 
 def data_folder(given: Path | None) -> Path:
@@ -87,18 +98,20 @@ def run_protocol(protocol: Protocol, bench: Bench, only: Sequence[str] = ()) -> 
     jobs = [Job(footage, system) for footage in protocol.footage for system in protocol.systems_on(footage)]
     wanted = [job for job in jobs if not only or set(job.names) & set(only)]
     _check_only(only, jobs)
-    results: dict[tuple[str, str], Result] = {}
-    shelf: ClipShelf | None = None
+    results = _kept([job for job in jobs if job not in wanted], bench)
+    place: _Place | None = None
     for number, job in enumerate(wanted, start=1):
-        if shelf is None or shelf.plan != job.footage:
-            shelf = _shelf(job.footage, bench)
+        if place is None or place.shelf.plan != job.footage:
+            place = _place(job.footage, bench)
         bench.say(f"{number} of {len(wanted)}: {', '.join(job.names)}")
-        results[job.names] = _result(job, shelf, bench)
-    return Results(results | _kept([job for job in jobs if job not in wanted], bench))
+        results[job.names] = _result(job, place, bench)
+    return Results({job.names: results[job.names] for job in jobs if job.names in results})
 
 
-def _shelf(footage: FootagePlan, bench: Bench) -> ClipShelf:
-    return ClipShelf(footage, bench.data, bench.work / "clips" / file_name(footage.name), bench.bars)
+def _place(footage: FootagePlan, bench: Bench) -> _Place:
+    name = file_name(footage.name)
+    shelf = ClipShelf(footage, bench.data, bench.work / "clips" / name, bench.bars)
+    return _Place(shelf, Jury(bench.judges, shelf, bench.work / "judges" / name, bench.device))
 
 
 def _kept(jobs: Sequence[Job], bench: Bench) -> dict[tuple[str, str], Result]:
@@ -106,7 +119,7 @@ def _kept(jobs: Sequence[Job], bench: Bench) -> dict[tuple[str, str], Result]:
     found = {}
     for job in jobs:
         with suppress(ConfigError):  # the footage is not here
-            kept = read_result(_result_path(job, bench), _fingerprint(job, _shelf(job.footage, bench)))
+            kept = read_result(_result_path(job, bench), _fingerprint(job, _place(job.footage, bench)))
             if kept:
                 found[job.names] = kept
     return found
@@ -123,42 +136,61 @@ def _result_path(job: Job, bench: Bench) -> Path:
     return bench.work / "figures" / file_name(job.footage.name) / f"{file_name(job.system.name)}.json"
 
 
-def _fingerprint(job: Job, shelf: ClipShelf) -> str:
+def _fingerprint(job: Job, place: _Place) -> str:
     """Return what changes when a job's figures would."""
-    footage = shelf.fingerprint(job.system.light, job.system.minutes)
-    if job.system.kind == "network":
-        return training_fingerprint(job.system, footage)
-    return fingerprint(footage=footage, kind=job.system.kind, minutes=job.system.minutes)
+    judged = place.jury.fingerprint() if _is_judged(job.system) else ""
+    return fingerprint(learned=_learned(job, place.shelf), judged=judged)
 
 
-def _result(job: Job, shelf: ClipShelf, bench: Bench) -> Result:
+def _learned(job: Job, shelf: ClipShelf) -> str:
+    """Return what changes when what a job learns from the footage would."""
+    system, footage = job.system, shelf.fingerprint(job.system.light, job.system.minutes)
+    if system.kind == "network":
+        return training_fingerprint(system, footage)
+    return fingerprint(footage=footage, kind=system.kind, minutes=system.minutes)
+
+
+def _is_judged(system: SystemPlan) -> bool:
+    """Tell whether judges look at a system: at all that has pictures in the light in which they learned to see."""
+    return system.light == "normalised" and (system.kind == "film" or (system.kind == "network" and system.texture))
+
+
+def _result(job: Job, place: _Place, bench: Bench) -> Result:
     """Return what was measured before, else measure it."""
-    path, wanted = _result_path(job, bench), _fingerprint(job, shelf)
+    path, wanted = _result_path(job, bench), _fingerprint(job, place)
     kept = read_result(path, wanted)
     if kept:
+        bench.say("measured before")
         return kept
-    result = _measured(job, shelf, bench, wanted)
+    measure = {"network": _measured_network, "film": _measured_film}.get(job.system.kind, _measured_baseline)
+    result = replace(measure(job, place, bench), fingerprint=wanted, machine=machine_name())
     write_result(path, result)
     return result
 
 
-def _measured(job: Job, shelf: ClipShelf, bench: Bench, wanted: str) -> Result:
-    if job.system.kind == "network":
-        return _measured_network(job, shelf, bench, wanted)
-    training, test = shelf.training(job.system.light, job.system.minutes), shelf.test(job.system.light)
+def _measured_baseline(job: Job, place: _Place, _: Bench) -> Result:
+    training = place.shelf.training(job.system.light, job.system.minutes)
+    test = place.shelf.test(job.system.light)
     predictor = _BASELINES[job.system.kind](training)
     figures = evaluate_predictor(job.system.name, predictor, test).figures
-    return Result(wanted, training.duration, test.duration, figures)
+    return Result(figures, training.duration, test.duration)
 
 
-def _measured_network(job: Job, shelf: ClipShelf, bench: Bench, wanted: str) -> Result:
+def _measured_film(job: Job, place: _Place, _: Bench) -> Result:
+    test = place.shelf.test(job.system.light)
+    return Result(place.jury.of_film(test), 0.0, test.duration)
+
+
+def _measured_network(job: Job, place: _Place, bench: Bench) -> Result:
     system, run = job.system, bench.work / "runs" / file_name(job.footage.name) / file_name(job.system.name)
-    clip = partial(shelf.training, system.light, system.minutes)
-    model, training = trained_model(system, wanted, clip, run, bench.device, bench.bars)
-    test = shelf.test(system.light)
+    clip = partial(place.shelf.training, system.light, system.minutes)
+    model, training = trained_model(system, _learned(job, place.shelf), clip, run, bench.device, bench.bars)
+    test = place.shelf.test(system.light)
     with bench.bars("comparing") as report:
-        figures = evaluate_model(model, test, system.name, report).figures
+        figures = dict(evaluate_model(model, test, system.name, report).figures)
         report(1.0)
+    if _is_judged(system):
+        figures |= place.jury.of_model(model, test)
     spent = read_cost(run)
     costs = Costs(spent, speech_cost(model, test)) if spent else None
-    return Result(wanted, training.seconds, test.duration, figures, costs)
+    return Result(figures, training.seconds, test.duration, costs)

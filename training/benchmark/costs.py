@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from lipsync_core.audio.waveform import Waveform
 from lipsync_core.capture.clip import Clip
@@ -38,6 +40,13 @@ class Costs:
         """Read what `as_dict` gave."""
         speech: dict[str, Any] = {name: math.nan if v is None else v for name, v in values["speech"].items()}
         return cls(TrainingCost.from_dict(values["training"]), InferenceCost(**speech))
+
+
+def machine_name() -> str:
+    """Return what this machine is, as far as it matters to costs."""
+    cores = f"{os.cpu_count()} CPU cores"
+    graphics = f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ""
+    return f"{cores}{graphics}, torch {torch.__version__}"
 
 
 def forget_peak_memory() -> None:

@@ -17,7 +17,7 @@ _SAID: dict[Verdict, str] = {
     "better": "is better, with intervals that do not overlap, at {}",
     "worse": "is worse, with intervals that do not overlap, at {}",
     "overlapping": "cannot be told from it, for the intervals overlap, at {}",
-    "unknown": "was not compared at {}",
+    "unknown": "cannot be compared, for want of intervals, at {}",
 }
 
 

@@ -51,7 +51,8 @@ def _paragraph(text: str) -> Iterator[str]:
 
 def _footage(protocol: Protocol, footage: FootagePlan, results: Results) -> Iterator[str]:
     """Write what was found on one footage; nothing if nothing was run on it."""
-    shown = [name for name in footage.systems if (footage.name, name) in results.of]
+    found = {name: results.of.get((footage.name, name)) for name in footage.systems}
+    shown = [name for name, result in found.items() if result and result.figures]
     if not shown:
         return
     yield ""
@@ -139,6 +140,8 @@ def _costs(protocol: Protocol, results: Results) -> Iterator[str]:
         return
     yield ""
     yield "## What it cost"
+    machines = dict.fromkeys(result.machine for result in results.of.values() if result.costs)
+    yield from _paragraph(f"On {'; '.join(machines)}. Memory is that of the whole process, with the clip in it.")
     rows = [["footage", "system", *cost_heading()]]
     rows += [[*names, *cost_row(costs)] for names, costs in known]
     yield from _table(rows)

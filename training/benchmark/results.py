@@ -16,7 +16,6 @@ from ..measures.bootstrap import Figure
 from ..measures.described import Described
 from ..measures.evaluation import descriptions
 from .costs import Costs
-from .judgement import JUDGED
 
 
 @dataclass(frozen=True)
@@ -24,18 +23,20 @@ class Result:
     """One system on one footage.
 
     Attributes:
-        fingerprint: Of all that the figures depend on; another one means that they are to be measured anew.
+        figures: With their intervals, by measure.
         trained_seconds: Length of what was trained on, s; 0 where nothing was.
         tested_seconds: Length of what was tested on, s.
-        figures: With their intervals, by measure.
         costs: What training and speech took, of a network.
+        fingerprint: Of all that the figures depend on; another one means that they are to be measured anew.
+        machine: Where it was measured.
     """
 
-    fingerprint: str
+    figures: Mapping[str, Figure]
     trained_seconds: float
     tested_seconds: float
-    figures: Mapping[str, Figure]
     costs: Costs | None = None
+    fingerprint: str = ""
+    machine: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Results:
 
 def described_measures() -> dict[str, Described]:
     """Return how every figure of a benchmark is shown, by name, in the order of tables."""
-    return descriptions() | JUDGED
+    return descriptions()
 
 
 def fingerprint(**parts: Any) -> str:

@@ -1,0 +1,7 @@
+"""Who judges in a benchmark."""
+
+from __future__ import annotations
+
+from .judgement import JudgeKind
+
+JUDGES: tuple[JudgeKind, ...] = ()
