@@ -26,11 +26,14 @@ from tests.training.test_training import loud_mouthed_clip  # noqa: E402
 from training.benchmark import clips, learning  # noqa: E402
 from training.benchmark.clips import ClipShelf  # noqa: E402
 from training.benchmark.findings import contest_sentence, goal_rows, verdict  # noqa: E402
+from training.benchmark.judged import ReadTwice, words_lost  # noqa: E402
 from training.benchmark.judgement import Jury  # noqa: E402
 from training.benchmark.protocol import Contest, FootagePlan, Goal, default_protocol, read_protocol  # noqa: E402
 from training.benchmark.results import Result, Results  # noqa: E402
 from training.cli import main  # noqa: E402
-from training.measures.bootstrap import Figure  # noqa: E402
+from training.judges.spoken import Spoken  # noqa: E402
+from training.judges.word_errors import WordCounts  # noqa: E402
+from training.measures.bootstrap import Figure, total  # noqa: E402
 
 PROTOCOL = """
 title = "A small benchmark"
@@ -425,14 +428,14 @@ def test_footage_as_filmed_is_a_clip_of_its_own(tmp_path: Path, prepared: list[l
 class Counting:
     """A judge who only counts the frames that are shown to him."""
 
-    trained: list[float] = field(default_factory=list)
+    trained: list[int] = field(default_factory=list)
     name: str = "counting judge"
 
     def suits(self, footage: FootagePlan) -> bool:
         return footage.grammar == "grid"
 
-    def train(self, film: Clip, device: torch.device, progress: Progress) -> Counting:
-        self.trained.append(film.duration)
+    def train(self, film: Sequence[Spoken], device: torch.device, progress: Progress) -> Counting:
+        self.trained.append(frames_of(film))
         return self
 
     def load(self, path: Path) -> Counting:
@@ -442,8 +445,12 @@ class Counting:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
-    def figures(self, takes: Any, shown: Sequence[np.ndarray], filmed: Sequence[np.ndarray]) -> dict[str, Figure]:
-        return {"shown": Figure(sum(map(len, shown))), "filmed": Figure(sum(map(len, filmed)))}
+    def figures(self, shown: Sequence[Spoken], film: Sequence[Spoken]) -> dict[str, Figure]:
+        return {"shown": Figure(frames_of(shown)), "filmed": Figure(frames_of(film))}
+
+
+def frames_of(takes: Sequence[Spoken]) -> int:
+    return sum(len(take.pictures) for take in takes)
 
 
 @pytest.fixture
@@ -464,7 +471,7 @@ def test_a_judge_learns_once_from_the_film_and_judges_what_is_shown(tmp_path: Pa
     first = jury_of(judge, tmp_path, seen).of_film(seen)
     again = jury_of(judge, tmp_path, seen).of_film(seen)
 
-    assert judge.trained == [pytest.approx(0.8 * seen.duration)]  # not from the test
+    assert judge.trained == [60]  # not from the test
     assert first == again == {"shown": Figure(75), "filmed": Figure(75)}
 
 
@@ -482,6 +489,16 @@ def test_there_is_nothing_to_judge_of_a_model_without_pictures(tmp_path: Path, s
 
     assert jury_of(judge, tmp_path, seen).of_model(tiny_model(), seen) == {}
     assert judge.trained == []
+
+
+def test_what_a_model_lost_is_what_the_film_does_not_lose() -> None:
+    read = np.array([[0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 0]], float)
+    painted = np.array([[0, 1, 0, 1, 0, 0], [0, 0, 0, 1, 0, 0]], float)
+    words = np.ones((2, 6))
+
+    counted = ReadTwice.of(WordCounts(painted, words), WordCounts(read, words))
+
+    assert words_lost(total(counted)).words_lost == pytest.approx(2 / 12)
 
 
 def test_the_shipped_protocol_can_be_run() -> None:

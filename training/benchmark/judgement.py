@@ -8,29 +8,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from lipsync_core.archive import write_text
-from lipsync_core.capture.clip import Clip, Take
+from lipsync_core.capture.clip import Clip
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.progress import Progress
 
+from ..judges.spoken import Spoken, filmed, painted
 from ..measures.bootstrap import Figure
-from ..measures.lip_crops import filmed_crops, painted_crops
 from .clips import ClipShelf
 from .protocol import FootagePlan
 from .results import fingerprint
-
-Crops = NDArray[np.uint8]
 
 
 class Judge(Protocol):
     """What has learned to judge a speaker's mouth."""
 
-    def figures(self, takes: Sequence[Take], shown: Sequence[Crops], filmed: Sequence[Crops]) -> dict[str, Figure]:
-        """Judge lip crops `(T, 128, 128, 3)` of each take, filmed or painted, beside the filmed ones."""
+    def figures(self, shown: Sequence[Spoken], film: Sequence[Spoken]) -> dict[str, Figure]:
+        """Judge takes of which a model painted the pictures, or the film itself, by measure."""
 
     def save(self, path: Path) -> None:
         """Write the judge, whole or not at all."""
@@ -46,7 +42,7 @@ class JudgeKind(Protocol):
     def suits(self, footage: FootagePlan) -> bool:
         """Tell whether it can judge some footage."""
 
-    def train(self, film: Clip, device: torch.device, progress: Progress) -> Judge:
+    def train(self, film: Sequence[Spoken], device: torch.device, progress: Progress) -> Judge:
         """Make one of the film of a speaker."""
 
     def load(self, path: Path) -> Judge:
@@ -76,28 +72,29 @@ class Jury:
         return fingerprint(judges=names, film=self.shelf.fingerprint_of_everything()) if names else ""
 
     def of_film(self, clip: Clip) -> dict[str, Figure]:
-        """Have a clip's own pictures judged."""
-        takes, filmed = self._film(clip)
-        return self._figures(takes, filmed, filmed)
+        """Have a clip's own pictures judged; nothing if it has none."""
+        film = self._film(clip)
+        return self._figures(film, film)
 
     def of_model(self, model: SpeechModel, clip: Clip) -> dict[str, Figure]:
         """Have judged what a model paints to the sounds of a clip; nothing if it does not paint."""
-        if model.texture is None or not self._suited():
+        film = self._film(clip) if model.texture else []
+        if not film:
             return {}
-        takes, filmed = self._film(clip)
-        return self._figures(takes, [painted_crops(model, take) for take in takes], filmed)
+        with self.shelf.bars("painting for the judges") as report:
+            shown = painted(model, clip, report)
+        return self._figures(shown, film)
 
     def _suited(self) -> list[JudgeKind]:
         return [kind for kind in self.kinds if kind.suits(self.shelf.plan)]
 
-    def _film(self, clip: Clip) -> tuple[list[Take], list[Crops]]:
-        pairs = list(filmed_crops(clip, clip.reference.layout)) if clip.reference else []
-        return [take for take, _ in pairs], [crops for _, crops in pairs]
+    def _film(self, clip: Clip) -> list[Spoken]:
+        return filmed(clip) if clip.reference and self._suited() else []
 
-    def _figures(self, takes: list[Take], shown: list[Crops], filmed: list[Crops]) -> dict[str, Figure]:
+    def _figures(self, shown: list[Spoken], film: list[Spoken]) -> dict[str, Figure]:
         found: dict[str, Figure] = {}
-        for kind in self._suited() if takes else ():
-            found |= self._judge(kind).figures(takes, shown, filmed)
+        for kind in self._suited() if film else ():
+            found |= self._judge(kind).figures(shown, film)
         return found
 
     def _judge(self, kind: JudgeKind) -> Judge:
@@ -114,7 +111,7 @@ class Jury:
 
     def _trained(self, kind: JudgeKind) -> Judge:
         path, stamp = self._paths(kind)
-        film = self.shelf.everything()
+        film = filmed(self.shelf.everything())
         with self.shelf.bars(f"training the {kind.name}") as report:
             judge = kind.train(film, self.device, report)
         judge.save(path)
