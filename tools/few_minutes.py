@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +20,7 @@ import torch
 from lipsync_core.archive import write_text
 from lipsync_core.capture.clip import Clip, read_clip
 from lipsync_core.model.model_file import SpeechModel, read_model
+from training.benchmark.clips import first_minutes
 from training.config import TrainingConfig, read_config
 from training.export import export_run
 from training.measures.lips import Errors, measure
@@ -75,16 +76,6 @@ def main() -> None:
             rows.append(Row(name, round(part.duration / 60, 2), start is not None, errors))
             print(rows[-1], flush=True)
             write_text(options.output, json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-
-
-def first_minutes(clip: Clip, minutes: float) -> Clip:
-    """Return the beginning of a clip."""
-    takes, left = [], round(60 * minutes * clip.fps)
-    for take in clip.takes:
-        if left > 0:
-            takes.append(take.between(0, min(left, len(take.seconds))))
-        left -= len(take.seconds)
-    return replace(clip, takes=tuple(takes))
 
 
 def personal_errors(shown: Clip, test: Clip, config: TrainingConfig, start: SpeechModel | None) -> Errors:

@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lipsync3d {__version__}")
     verb = parser.add_subparsers(required=True, metavar="VERB")
     makers = (_prepare, _train, _train_default, _export)
-    judges = (_evaluate, _measure, _compare)
+    judges = (_evaluate, _measure, _compare, _benchmark)
     users = (_animate, _head, _dub, _virtual_speaker)
     for add in (*makers, *judges, *users):
         add(verb)
@@ -207,6 +207,16 @@ def _compare(verb: _Verbs) -> None:
 
 def _add_syncnet(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument("--syncnet", type=Path, metavar="syncnet_v2.model", help=f"SyncNet's weights: {text}")
+
+
+def _benchmark(verb: _Verbs) -> None:
+    parser = _add(verb, "benchmark", verbs.benchmark, "Run a whole published protocol and write its report.")
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="WORK", help="folder of all that it makes")
+    parser.add_argument("--protocol", type=Path, metavar="F.toml", help="what to run (configs/benchmark.toml)")
+    parser.add_argument("--data", type=Path, metavar="FOLDER", help="the footage (LIPSYNC3D_DATA, ../shared/data)")
+    parser.add_argument("--report", type=Path, default=Path("docs/RESULTS.md"), metavar="F.md", help="docs/RESULTS.md")
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="run these systems or footages alone")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
 
 
 def _virtual_speaker(verb: _Verbs) -> None:

@@ -8,6 +8,7 @@ import logging
 import sys
 from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -341,6 +342,29 @@ def _lip_sync_errors(syncnet: SyncNet, filmed: Path, dubbed: Path) -> dict[str, 
     films = {"syncnet_": dubbed, "syncnet_filmed_": filmed}
     judged = {prefix: asdict(judge_film(syncnet, path, _tracker(None))) for prefix, path in films.items()}
     return {prefix + name: value for prefix, said in judged.items() for name, value in said.items()}
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """`benchmark -o WORK`."""
+    from .benchmark.bench import Bench, data_folder, run_protocol
+    from .benchmark.judges import JUDGES
+    from .benchmark.protocol import default_protocol, read_protocol
+    from .benchmark.report import write_report
+    from .export import pick_device
+
+    protocol = read_protocol(options.protocol or default_protocol())
+    device = pick_device(options.device)
+    bench = Bench(options.output, data_folder(options.data), device, progress_bar, partial(print, flush=True), JUDGES)
+    with nullcontext() if options.verbose else quiet_native_code():
+        results = run_protocol(protocol, bench, options.only)
+    write_report(options.report, protocol, results, _benchmark_command(options))
+    print(options.report)
+
+
+def _benchmark_command(options: argparse.Namespace) -> str:
+    """Return the command that makes a report again, without what lies where on this machine."""
+    protocol = f" --protocol {options.protocol.name}" if options.protocol else ""
+    return f"lipsync3d benchmark -o WORK{protocol}"
 
 
 def virtual_speaker(options: argparse.Namespace) -> None:

@@ -43,6 +43,6 @@ def test_a_whole_number_is_a_number() -> None:
 def test_every_shipped_configuration_can_be_read() -> None:
     configurations = list((Path(__file__).parents[2] / "configs").glob("*.toml"))
 
-    assert {path.name for path in configurations} == {"default.toml", "paper.toml"}
+    assert {path.name for path in configurations} == {"default.toml", "paper.toml", "benchmark.toml"}
     assert read_config(Path(configurations[0].parent, "default.toml")) == TrainingConfig()
     assert read_config(Path(configurations[0].parent, "paper.toml")).model.encoder == "paper"

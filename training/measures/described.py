@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import get_type_hints
+from typing import Literal, get_type_hints
+
+Better = Literal["higher", "lower", "nearer to 1", "nearer to 0", ""]
 
 
 @dataclass(frozen=True)
@@ -14,11 +16,13 @@ class Described:
         title: What it measures.
         unit: Empty for a share or a ratio.
         digits: Behind the point.
+        better: Which figures are the better ones; empty where none is.
     """
 
     title: str
     unit: str = ""
     digits: int = 2
+    better: Better = ""
 
     @property
     def heading(self) -> str:

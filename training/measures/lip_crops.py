@@ -50,14 +50,16 @@ class TextureErrors:
         silence_jitter_ratio: The same in silence alone.
     """
 
-    similarity: Annotated[Values, Described("SSIM of the lip crop", digits=3)]
-    face_similarity: Annotated[Values, Described("SSIM inside the face", digits=3)]
-    noise_ratio: Annotated[Values, Described("PSNR of the lip crop", "dB", digits=1)]
+    similarity: Annotated[Values, Described("SSIM of the lip crop", digits=3, better="higher")]
+    face_similarity: Annotated[Values, Described("SSIM inside the face", digits=3, better="higher")]
+    noise_ratio: Annotated[Values, Described("PSNR of the lip crop", "dB", digits=1, better="higher")]
     blur_detection: Annotated[Values, Described("CPBD", digits=3)]
     filmed_blur_detection: Annotated[Values, Described("CPBD of the film", digits=3)]
-    sharpness: Annotated[Values, Described("CPBD against the film")]
-    jitter_ratio: Annotated[Values, Described("picture jitter against the real")]
-    silence_jitter_ratio: Annotated[Values, Described("picture jitter against the real, in silence")]
+    sharpness: Annotated[Values, Described("CPBD against the film", better="nearer to 1")]
+    jitter_ratio: Annotated[Values, Described("picture jitter against the real", better="nearer to 1")]
+    silence_jitter_ratio: Annotated[
+        Values, Described("picture jitter against the real, in silence", better="nearer to 1")
+    ]
 
     def as_dict(self) -> dict[str, float]:
         """Return all figures by name, rounded, without those that could not be measured."""

@@ -55,18 +55,20 @@ class Errors:
         delay: How much later the predicted lips move than the tracked ones, ms.
     """
 
-    gap_correlation: Annotated[Values, Described("correlation of the lip gap", digits=3)]
-    landmark_distance: Annotated[Values, Described("mouth landmark distance (LMD)", "px")]
-    landmark_error: Annotated[Values, Described("mouth landmark distance", "% of the eye distance")]
-    mean_lip_error: Annotated[Values, Described("lip vertex error, mean", "% of the eye distance")]
-    max_lip_error: Annotated[Values, Described("lip vertex error, largest of a frame", "% of the eye distance")]
-    mean_lip_pixels: Annotated[Values, Described("lip vertex error, mean", "px")]
-    closure_recall: Annotated[Values, Described("closures hit (recall)", digits=3)]
-    closure_precision: Annotated[Values, Described("closures that are real (precision)", digits=3)]
-    jitter_ratio: Annotated[Values, Described("jitter against the real")]
-    speech_jitter_ratio: Annotated[Values, Described("jitter against the real, in speech")]
-    silence_jitter_ratio: Annotated[Values, Described("jitter against the real, in silence")]
-    delay: Annotated[Values, Described("delay against the real", "ms", digits=1)]
+    gap_correlation: Annotated[Values, Described("correlation of the lip gap", digits=3, better="higher")]
+    landmark_distance: Annotated[Values, Described("mouth landmark distance (LMD)", "px", better="lower")]
+    landmark_error: Annotated[Values, Described("mouth landmark distance", "% of the eye distance", better="lower")]
+    mean_lip_error: Annotated[Values, Described("lip vertex error, mean", "% of the eye distance", better="lower")]
+    max_lip_error: Annotated[
+        Values, Described("lip vertex error, largest of a frame", "% of the eye distance", better="lower")
+    ]
+    mean_lip_pixels: Annotated[Values, Described("lip vertex error, mean", "px", better="lower")]
+    closure_recall: Annotated[Values, Described("closures hit (recall)", digits=3, better="higher")]
+    closure_precision: Annotated[Values, Described("closures that are real (precision)", digits=3, better="higher")]
+    jitter_ratio: Annotated[Values, Described("jitter against the real", better="nearer to 1")]
+    speech_jitter_ratio: Annotated[Values, Described("jitter against the real, in speech", better="nearer to 1")]
+    silence_jitter_ratio: Annotated[Values, Described("jitter against the real, in silence", better="nearer to 1")]
+    delay: Annotated[Values, Described("delay against the real", "ms", digits=1, better="nearer to 0")]
 
     def as_dict(self) -> dict[str, float]:
         """Return all figures by name, rounded, without those that could not be measured."""
