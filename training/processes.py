@@ -76,8 +76,8 @@ class Crew:
     def settings(self, alone: OptimizerConfig) -> OptimizerConfig:
         """Return how the weights move with batches of the whole crew, to arrive where they do `alone`.
 
-        The learning rate grows with the root of the batch (Malladi et al. 2022); a step takes as much off the running
-        average as `count` steps of one process do (Busbridge et al. 2023).
+        The learning rate grows with the root of the batch (Malladi et al. 2022), and a step takes as much off the
+        running average as `count` steps of one process do (Busbridge et al. 2023).
         """
         return replace(
             alone, learning_rate=alone.learning_rate * sqrt(self.count), averaging=alone.averaging**self.count
