@@ -31,7 +31,7 @@ class ModelConfig:
     width: int = 160
     """Channels of the `track` encoder."""
 
-    dropout: float = 0.2
+    dropout: float = 0.1
     """Share of the channels dropped in the `track` encoder's blocks."""
 
     code_stride: int = 2
@@ -40,7 +40,7 @@ class ModelConfig:
     fast_dilations: tuple[int, ...] = (1,)
     """Residual blocks of the `track` encoder before the stride, by dilation."""
 
-    slow_dilations: tuple[int, ...] = (1, 2, 4, 8)
+    slow_dilations: tuple[int, ...] = (1, 2, 4, 8, 16)
     """Residual blocks of the `track` encoder after the stride, by dilation."""
 
     geometry_units: int = 150
@@ -88,6 +88,9 @@ class LossConfig:
     """Weight of the error of the lip gap where the lips are close together, of the mesh and again of the face that the
     blendshapes pose; `squared` only."""
 
+    opening: float = 0.5
+    """Weight of the squared error of the lip gap, however far open, of both as well; `squared` only."""
+
     blendshape: float = 20.0
     """Weight of the mean absolute error of the blendshapes."""
 
@@ -121,6 +124,12 @@ class DataConfig:
     level: float = 0.3
     """Deviation of a random level and a random spectral slope of each piece, in standardised log-mel."""
 
+    tempo: float = 0.08
+    """Logarithm of the largest factor by which a piece is spoken faster or slower."""
+
+    voice: float = 0.03
+    """Largest share by which the bands of a piece are drawn apart or together, as another throat would."""
+
     masked_columns: int = 8
     """Longest stretch of columns blanked in each piece."""
 
@@ -135,7 +144,7 @@ class DataConfig:
 class OptimizerConfig:
     """How the weights move."""
 
-    passes: float = 60.0
+    passes: float = 120.0
     """How often the footage is shown in all."""
 
     least_steps: int = 400
@@ -144,7 +153,7 @@ class OptimizerConfig:
     most_steps: int = 3000
     """Batches shown at most, however long the footage is."""
 
-    learning_rate: float = 6e-4
+    learning_rate: float = 1.2e-3
     """AdamW's largest step, reached after a fifth of the steps (one cycle)."""
 
     weight_decay: float = 0.01

@@ -16,11 +16,12 @@ from lipsync_core.capture.clip import Clip
 
 from .building import encoder_spec, feature_spec
 from .config import TrainingConfig
-from .dataset import Batch, Footage, PieceSampler, Vary, vary
+from .dataset import Batch, Footage, PieceSampler
 from .losses import Face, anatomy_of, total_loss
 from .networks import SpeakerNetwork
 from .texture_ground import TextureGround
 from .texture_lessons import TextureLesson
+from .variation import Vary, at_other_tempos, vary
 
 MotionLesson: TypeAlias = "Callable[[SpeakerNetwork, Tensor, Batch], Tensor]"
 
@@ -102,7 +103,7 @@ class Teacher(nn.Module):
     def forward(self, generator: torch.Generator) -> Tensor:
         """Draw a batch and return the loss of the network's answer."""
         course, config = self._course, self._config
-        batch = self.sampler.draw(generator)
+        batch = self._drawn(generator)
         features = batch.features
         if config.model.encoder == "track":
             features = course.vary(features, config.data, generator)
@@ -115,6 +116,11 @@ class Teacher(nn.Module):
             return motion
         painter = partial(self._computed, self.network.texture)
         return motion + course.lesson.loss(painter, code, batch, generator)
+
+    def _drawn(self, generator: torch.Generator) -> Batch:
+        batch, config = self.sampler.draw(generator), self._config
+        retimed = config.data.tempo and config.model.encoder == "track"
+        return at_other_tempos(batch, config.data, generator) if retimed else batch
 
     def _computed(self, network: nn.Module, *inputs: Tensor) -> Tensor:
         """Run a network in the configured precision; its answer is in full precision, as the losses are."""

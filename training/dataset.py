@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Self, TypeAlias
+from typing import Self
 
 import numpy as np
 import torch
@@ -16,8 +15,6 @@ from lipsync_core.capture.clip import Clip
 
 from .config import DataConfig
 from .losses import Face
-
-Vary: TypeAlias = "Callable[[Tensor, DataConfig, torch.Generator], Tensor]"
 
 _CONTEXT_COLUMNS = 48  # heard before and after a piece; a track has silence of this length at either end
 
@@ -151,22 +148,3 @@ def _piece_starts(last_frame: NDArray[np.int64], length: int) -> NDArray[np.int6
     begins = np.concatenate([[True], last_frame[1:] != last_frame[:-1]])
     first_of_take = np.maximum.accumulate(np.where(begins, np.where(frames == 0, 0, first), 0))
     return np.maximum(first_of_take, np.minimum(frames, last_frame - length + 1))
-
-
-def vary(features: Tensor, config: DataConfig, generator: torch.Generator) -> Tensor:
-    """Change standardised log-mel features `(B, C, F)` as rooms, microphones and gaps do."""
-    batch, count, bands = features.shape
-
-    def normal(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator).to(features.device)
-
-    slope = torch.linspace(-1, 1, bands, device=features.device)
-    varied = features + config.level * (normal(batch, 1, 1) + normal(batch, 1, 1) * slope)
-    varied = varied + config.band_noise * normal(batch, count, bands)
-    if config.masked_columns:
-        start = torch.randint(count, (batch, 1), generator=generator)
-        length = torch.randint(config.masked_columns + 1, (batch, 1), generator=generator)
-        column = torch.arange(count)
-        masked = (column >= start) & (column < start + length)
-        varied = varied.masked_fill(masked[..., None].to(features.device), 0.0)
-    return varied

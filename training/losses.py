@@ -83,6 +83,8 @@ def total_loss(predicted: Face, target: Face, known: Tensor, anatomy: Anatomy, c
         + config.motion * vertex_loss(error.diff(dim=1), importance, known[:, 1:] * known[:, :-1])
         + config.closure * closure_loss(mesh_gap, tracked_gap, known)
         + config.closure * closure_loss(shape_gap, tracked_gap, known)
+        + config.opening * opening_loss(mesh_gap, tracked_gap, known)
+        + config.opening * opening_loss(shape_gap, tracked_gap, known)
         + blendshapes
     )
 
@@ -103,6 +105,11 @@ def closure_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:
     nearness = torch.exp(-target.clamp(min=0) / _CLOSE)
     error = _PERCENT * (predicted - target.clamp(min=0))
     return _mean((nearness * error.square()).mean(-1), known)
+
+
+def opening_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Return the mean squared error of `(B, T, 11)` lip gaps."""
+    return _mean((_PERCENT * (predicted - target)).square().mean(-1), known)
 
 
 def blendshape_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:

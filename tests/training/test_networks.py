@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,11 +17,12 @@ from tests.conftest import babble  # noqa: E402
 from tests.core.test_clip import clip, take  # noqa: E402
 from training.building import build_network, encoder_spec, feature_spec, principal_components  # noqa: E402
 from training.checkpoint import Checkpoint  # noqa: E402
-from training.config import TrainingConfig, read_config  # noqa: E402
-from training.dataset import PieceSampler, _piece_starts, load_footage, vary  # noqa: E402
+from training.config import DataConfig, TrainingConfig, read_config  # noqa: E402
+from training.dataset import PieceSampler, _piece_starts, load_footage  # noqa: E402
 from training.export import model_from_network  # noqa: E402
-from training.losses import closure_loss, inner_lip_gaps, vertex_importance  # noqa: E402
-from training.networks import PaperEncoder, SpeakerNetwork  # noqa: E402
+from training.losses import closure_loss, inner_lip_gaps, opening_loss, vertex_importance  # noqa: E402
+from training.networks import PaperEncoder, SpeakerNetwork, interpolate  # noqa: E402
+from training.variation import at_other_tempos, vary  # noqa: E402
 
 PAPER = ("model.encoder=paper", "model.geometry=paper")
 
@@ -132,13 +135,51 @@ def test_what_lies_behind_the_end_of_a_take_does_not_count() -> None:
     assert batch.known[:, 40:].sum() == 0
 
 
+def speechlike(pieces: int, columns: int) -> torch.Tensor:
+    """Features whose neighbouring bands are alike."""
+    knots = torch.randn(pieces, columns, 8, generator=torch.Generator().manual_seed(1))
+    return torch.nn.functional.interpolate(knots, 80, mode="linear", align_corners=True)
+
+
 def test_variation_leaves_the_size_and_most_of_the_sound() -> None:
-    features = torch.randn(4, 300, 80)
+    features = speechlike(4, 300)
 
     varied = vary(features, TrainingConfig().data, torch.Generator().manual_seed(0))
 
     assert varied.shape == features.shape
     assert float(torch.corrcoef(torch.stack([varied.flatten(), features.flatten()]))[0, 1]) > 0.8
+
+
+def test_another_voice_moves_every_formant_by_its_share() -> None:
+    features = torch.zeros(16, 5, 80)
+    features[..., 60] = 1.0
+    settings = DataConfig(voice=0.1, level=0.0, band_noise=0.0, masked_columns=0)
+
+    formants = vary(features, settings, torch.Generator().manual_seed(0)).argmax(-1)
+
+    assert (formants == formants[:, :1]).all()
+    assert len(formants[:, 0].unique()) > 4
+    assert ((formants - 60).abs() <= 7).all()
+
+
+def test_at_another_tempo_every_frame_hears_what_it_heard() -> None:
+    footage = load_footage(clip(take(100, 1)), feature_spec(TrainingConfig().model))
+    batch = PieceSampler(footage, 25.0, 2, 100.0, DataConfig()).draw(torch.Generator().manual_seed(0))
+    clock = torch.arange(batch.features.shape[1], dtype=torch.float32)[None, :, None].expand_as(batch.features)
+
+    retimed = at_other_tempos(replace(batch, features=clock), DataConfig(tempo=0.1), torch.Generator().manual_seed(2))
+
+    heard = interpolate(retimed.features, retimed.columns)[..., 0]
+    torch.testing.assert_close(heard, batch.columns.to(heard.dtype), atol=0.01, rtol=0)
+    lengths = (retimed.columns[:, -1] - retimed.columns[:, 0]) / (batch.columns[:, -1] - batch.columns[:, 0])
+    assert len(lengths.unique()) == len(lengths)
+    assert ((lengths > 0.9) & (lengths < 1.11)).all()
+
+
+def test_a_wrong_opening_costs_the_same_however_open_the_mouth_is() -> None:
+    shut, wide, known = torch.zeros(1, 1, 11), torch.full((1, 1, 11), 0.3), torch.ones(1, 1)
+
+    torch.testing.assert_close(opening_loss(shut + 0.05, shut, known), opening_loss(wide - 0.05, wide, known))
 
 
 def test_an_open_mouth_that_should_be_shut_costs_more_than_a_shut_one_that_should_be_open() -> None:

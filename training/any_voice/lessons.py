@@ -15,12 +15,12 @@ from lipsync_core.face.basis import arkit_basis
 from lipsync_core.face.topology import generic_face
 
 from ..config import DataConfig, LossConfig
-from ..dataset import Batch, Footage, vary
+from ..dataset import Batch, Footage
 from ..losses import Anatomy, Face, anatomy_of, blendshape_loss, closure_loss, vertex_importance
 from ..networks import SpeakerNetwork
+from ..variation import vary
 from .corpus import SHAPES, SpokenTrack
 
-_WARP = 0.07  # at most, share by which the bands of a piece are stretched or squeezed; the corpus holds other tracts
 _RESPONSE_KNOTS = 6
 _SAMPLED_FRAMES = 4000
 
@@ -111,18 +111,6 @@ def shape_deltas() -> NDArray[np.float32]:
 
 def vary_voice(features: Tensor, config: DataConfig, generator: torch.Generator) -> Tensor:
     """Change standardised log-mel features `(B, C, F)` as throats, microphones, rooms and gaps do."""
-    warped = _stretch_bands(features, generator)
     knots = torch.randn(len(features), 1, _RESPONSE_KNOTS, generator=generator).to(features.device)
     response = torch.nn.functional.interpolate(knots, features.shape[-1], mode="linear", align_corners=True)
-    return vary(warped + config.level * response, config, generator)
-
-
-def _stretch_bands(features: Tensor, generator: torch.Generator) -> Tensor:
-    """Stretch the band axis of each piece by its own factor; beyond the last band it is held."""
-    batch, _, bands = features.shape
-    factor = 1 + _WARP * (2 * torch.rand(batch, generator=generator) - 1)
-    wanted = (torch.arange(bands)[None] * factor[:, None]).clamp(max=bands - 1).to(features.device)
-    lower = wanted.floor().long().clamp(max=bands - 2)
-    share = (wanted - lower)[:, None].to(features.dtype)
-    rows = lower[:, None].expand_as(features)
-    return features.gather(2, rows) * (1 - share) + features.gather(2, rows + 1) * share
+    return vary(features + config.level * response, config, generator)

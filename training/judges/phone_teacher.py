@@ -18,8 +18,8 @@ from lipsync_core.model.encoders import EncoderSpec
 from lipsync_core.progress import Progress, ignore_progress
 
 from ..config import DataConfig
-from ..dataset import vary
 from ..networks import TrackEncoder
+from ..variation import vary
 from .grid_grammar import phones_of
 from .grid_search import BLANK, SYMBOLS, symbols_of
 from .learning import Plan, learn

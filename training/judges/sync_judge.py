@@ -23,7 +23,7 @@ from lipsync_core.errors import ConfigError
 from lipsync_core.progress import Progress, ignore_progress
 
 from ..config import DataConfig
-from ..dataset import vary
+from ..variation import vary
 from .judge_file import read_judge, write_judge
 from .learning import Plan, learn
 from .mouth_network import MouthNetwork
