@@ -15,7 +15,7 @@ from lipsync_core import __version__
 from lipsync_core.errors import LipSyncError
 from lipsync_core.model.model_file import NOT_STATED
 
-from . import verbs
+from .verbs import judging, making, using
 
 _EXIT_FAULT = 2
 _EXIT_STOPPED = 130  # as a shell reports Ctrl-C
@@ -63,7 +63,7 @@ def _add(verb: _Verbs, name: str, run: Callable[[argparse.Namespace], None], tex
 
 
 def _prepare(verb: _Verbs) -> None:
-    parser = _add(verb, "prepare", verbs.prepare, "Track a speaker in videos and write one clip.")
+    parser = _add(verb, "prepare", making.prepare, "Track a speaker in videos and write one clip.")
     parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO", help="videos of one speaker, with sound")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="CLIP", help="the clip to write")
     parser.add_argument("--speaker", default="", help="who speaks (the first video's name)")
@@ -83,7 +83,7 @@ def _prepare(verb: _Verbs) -> None:
 
 
 def _train(verb: _Verbs) -> None:
-    parser = _add(verb, "train", verbs.train, "Train a speaker's network on clips.")
+    parser = _add(verb, "train", making.train, "Train a speaker's network on clips.")
     parser.add_argument("clips", nargs="+", type=Path, metavar="CLIP", help="clips of one speaker")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="RUN", help="folder of the run")
     parser.add_argument("--config", type=Path, metavar="F.toml", help="settings; see configs/")
@@ -96,7 +96,7 @@ def _train(verb: _Verbs) -> None:
 
 
 def _train_default(verb: _Verbs) -> None:
-    parser = _add(verb, "train-default", verbs.train_default, "Make the model for any voice, from synthetic voices.")
+    parser = _add(verb, "train-default", making.train_default, "Make the model for any voice, from synthetic voices.")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "--model", type=Path, metavar="MODEL.lipsync3d", help="the model to write (RUN/any_voice.lipsync3d)"
@@ -115,21 +115,21 @@ def _train_default(verb: _Verbs) -> None:
 
 
 def _measure(verb: _Verbs) -> None:
-    parser = _add(verb, "measure", verbs.measure, "Measure a model for any voice on footage it never heard.")
+    parser = _add(verb, "measure", judging.measure, "Measure a model for any voice on footage it never heard.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("sets", type=Path, metavar="SETS.toml", help="what to measure on; see docs/DEFAULT_MODEL.md")
     parser.add_argument("--json", type=Path, metavar="F", help="also write the figures to this file")
 
 
 def _export(verb: _Verbs) -> None:
-    parser = _add(verb, "export", verbs.export, "Write the model of a run as one file for Blender.")
+    parser = _add(verb, "export", making.export, "Write the model of a run as one file for Blender.")
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder that `train` wrote")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="MODEL.lipsync3d")
     parser.add_argument("--notes", default="", help="a remark for the model's description")
 
 
 def _evaluate(verb: _Verbs) -> None:
-    parser = _add(verb, "evaluate", verbs.evaluate, "Compare a model with tracked footage.")
+    parser = _add(verb, "evaluate", judging.evaluate, "Compare a model with tracked footage.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("clip", type=Path, metavar="CLIP", help="footage of the same speaker")
     parser.add_argument("--tail", type=float, default=1.0, help="use only this last share of the clip")
@@ -145,7 +145,7 @@ def _evaluate(verb: _Verbs) -> None:
 
 
 def _animate(verb: _Verbs) -> None:
-    parser = _add(verb, "animate", verbs.animate, "Make a model speak a sound file.")
+    parser = _add(verb, "animate", using.animate, "Make a model speak a sound file.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech: WAV, MP3, FLAC, OGG, M4A")
     parser.add_argument(
@@ -165,7 +165,7 @@ def _animate(verb: _Verbs) -> None:
 
 
 def _head(verb: _Verbs) -> None:
-    parser = _add(verb, "head", verbs.head, "Film a model's head alone, saying a sound file.")
+    parser = _add(verb, "head", using.head, "Film a model's head alone, saying a sound file.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech, or a video with speech")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="OUT.mp4")
@@ -176,7 +176,7 @@ def _head(verb: _Verbs) -> None:
 
 
 def _dub(verb: _Verbs) -> None:
-    parser = _add(verb, "dub", verbs.dub, "Put new speech into a video of a model's speaker.")
+    parser = _add(verb, "dub", using.dub, "Put new speech into a video of a model's speaker.")
     parser.add_argument("model", type=Path, metavar="MODEL")
     parser.add_argument("target", type=Path, metavar="TARGET", help="video of the same speaker")
     parser.add_argument("audio", type=Path, metavar="AUDIO", help="speech, or a video with speech")
@@ -197,7 +197,7 @@ def _dub(verb: _Verbs) -> None:
 
 
 def _compare(verb: _Verbs) -> None:
-    parser = _add(verb, "compare", verbs.compare, "Hold a dub against the film whose own sound it was given.")
+    parser = _add(verb, "compare", judging.compare, "Hold a dub against the film whose own sound it was given.")
     parser.add_argument("filmed", type=Path, metavar="TARGET")
     parser.add_argument("dubbed", type=Path, metavar="DUB.mp4")
     parser.add_argument("--every", type=int, default=1, help="compare one in so many pictures")
@@ -210,7 +210,7 @@ def _add_syncnet(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def _benchmark(verb: _Verbs) -> None:
-    parser = _add(verb, "benchmark", verbs.benchmark, "Run a whole published protocol and write its report.")
+    parser = _add(verb, "benchmark", judging.benchmark, "Run a whole published protocol and write its report.")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="WORK", help="folder of all that it makes")
     parser.add_argument("--protocol", type=Path, metavar="F.toml", help="what to run (configs/benchmark.toml)")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="the footage (LIPSYNC3D_DATA, ../shared/data)")
@@ -220,7 +220,7 @@ def _benchmark(verb: _Verbs) -> None:
 
 
 def _virtual_speaker(verb: _Verbs) -> None:
-    parser = _add(verb, "virtual-speaker", verbs.virtual_speaker, "Film a synthetic person speaking.")
+    parser = _add(verb, "virtual-speaker", making.virtual_speaker, "Film a synthetic person speaking.")
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="VIDEO.mp4")
     parser.add_argument("--sentences", type=int, default=20, help="how many sentences")
     parser.add_argument("--text", action="append", help="say this instead; may be given several times")

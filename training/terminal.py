@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -74,3 +74,9 @@ def quiet_native_code() -> Iterator[None]:
         os.dup2(shown, 2)
         os.close(shown)
         os.close(nowhere)
+
+
+def print_errors(name: str, errors: Mapping[str, float]) -> None:
+    """Print figures by name in one line."""
+    figures = ", ".join(f"{key.replace('_', ' ')} {value:.3g}" for key, value in errors.items())
+    print(f"{name}: {figures}")

@@ -15,9 +15,9 @@ from lipsync_core.dubbing.provenance import read_provenance
 from lipsync_core.model.model_file import write_model
 from tests.conftest import babble
 from tests.core.staged_film import KnowingTracker, StagedFilm, stage, staged_model
-from training import verbs
 from training.cli import main
 from training.dub_evaluation import LIP_MARKS, compare_films
+from training.verbs import given
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def film(folder: Path) -> StagedFilm:
 
 @pytest.fixture
 def known_face(film: StagedFilm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verbs, "_tracker", lambda landmarker: film.tracker)
+    monkeypatch.setattr(given, "tracker", lambda landmarker: film.tracker)
 
 
 @pytest.mark.usefixtures("known_face")

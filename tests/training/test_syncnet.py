@@ -21,7 +21,6 @@ from lipsync_core.face.topology import FACE_OVAL  # noqa: E402
 from lipsync_core.model.model_file import write_model  # noqa: E402
 from tests.conftest import babble  # noqa: E402
 from tests.core.staged_film import KnowingTracker, StagedFilm, calm_model, stage, staged_clip  # noqa: E402
-from training import verbs  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.judges.face_crops import cut_faces, evenly, face_boxes, filmed_face  # noqa: E402
 from training.judges.mfcc import mel_cepstra  # noqa: E402
@@ -34,6 +33,7 @@ from training.judges.syncnet import (  # noqa: E402
     shifted_distances,
 )
 from training.measures.lip_sync import filmed_head, painted_head  # noqa: E402
+from training.verbs import given  # noqa: E402
 
 RATE = 16_000
 
@@ -314,7 +314,7 @@ def test_the_painted_and_the_filmed_head_are_seen_alike() -> None:
 def test_compare_asks_syncnet_about_both_films(
     film: StagedFilm, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verbs, "_tracker", lambda landmarker: KnowingTracker(list(film.points)))
+    monkeypatch.setattr(given, "tracker", lambda landmarker: KnowingTracker(list(film.points)))
     figures = tmp_path / "figures.json"
 
     options = ["--syncnet", str(weights), "--json", str(figures), "--every", "14"]
