@@ -40,7 +40,7 @@ class ModelConfig:
     fast_dilations: tuple[int, ...] = (1,)
     """Residual blocks of the `track` encoder before the stride, by dilation."""
 
-    slow_dilations: tuple[int, ...] = (1, 2, 4, 8, 16)
+    slow_dilations: tuple[int, ...] = (1, 2, 4, 8)
     """Residual blocks of the `track` encoder after the stride, by dilation."""
 
     geometry_units: int = 150

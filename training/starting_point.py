@@ -7,7 +7,6 @@ statistics again; they are measured on the new footage, so that nothing the enco
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -39,13 +38,9 @@ def default_model_path() -> Path | None:
 
 
 def fits(model: SpeechModel, config: ModelConfig) -> bool:
-    """Tell whether a network of this configuration can start from a model's encoder: it has the same blocks, and maybe
-    more after them.
-    """
+    """Tell whether a network of this configuration can start from a model's encoder."""
     width = model.encoder_weights["entry.weight"].shape[-1] if "entry.weight" in model.encoder_weights else 0
-    wanted, held = encoder_spec(config), model.encoder.slow_dilations
-    same = replace(wanted, slow_dilations=wanted.slow_dilations[: len(held)])
-    return (model.encoder, model.features, width) == (same, feature_spec(config), config.width)
+    return (model.encoder, model.features, width) == (encoder_spec(config), feature_spec(config), config.width)
 
 
 def start_from(model: SpeechModel, network: SpeakerNetwork, footage: Footage, config: ModelConfig) -> None:
@@ -71,30 +66,18 @@ def start_from(model: SpeechModel, network: SpeakerNetwork, footage: Footage, co
 
 
 def load_encoder(encoder: TrackEncoder, weights: Mapping[str, Array]) -> None:
-    """Put exported weights back, as the export wrote them; the batch norms' statistics become 0 and 1.
-
-    Blocks that the export does not have change nothing at first.
-    """
+    """Put exported weights back, as the export wrote them; the batch norms' statistics become 0 and 1."""
     with torch.no_grad():
         encoder.band_mean.copy_(torch.from_numpy(weights["band_mean"]))
         encoder.band_deviation.copy_(torch.from_numpy(weights["band_deviation"]))
         for name, layer in encoder.named_modules():
-            if isinstance(layer, nn.Conv1d | nn.Linear | nn.BatchNorm1d) and f"{name}.weight" not in weights:
-                _silence(layer)
-            elif isinstance(layer, nn.Conv1d | nn.Linear | nn.BatchNorm1d):
+            if isinstance(layer, nn.Conv1d | nn.Linear | nn.BatchNorm1d):
                 weight = torch.from_numpy(weights[f"{name}.weight"].copy())
                 layer.weight.copy_(weight.permute(*reversed(range(weight.ndim))))
                 layer.get_parameter("bias").copy_(torch.from_numpy(weights[f"{name}.bias"]))
             if isinstance(layer, nn.BatchNorm1d):
                 layer.get_buffer("running_mean").zero_()
                 layer.get_buffer("running_var").fill_(1 - layer.eps)
-
-
-def _silence(layer: nn.Conv1d | nn.Linear | nn.BatchNorm1d) -> None:
-    """Let a convolution add nothing; a norm is left as it is made."""
-    if not isinstance(layer, nn.BatchNorm1d):
-        layer.weight.zero_()
-        layer.get_parameter("bias").zero_()
 
 
 @torch.no_grad()

@@ -35,7 +35,6 @@ SETTINGS: tuple[str, ...] = (
     "data.masked_columns=4",
     "data.tempo=0.0",  # the corpus holds many
     "data.voice=0.07",
-    "model.slow_dilations=[1, 2, 4, 8]",
     "model.dropout=0.05",
     "loss.closure=1.5",
     "loss.opening=0.0",

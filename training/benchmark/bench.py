@@ -12,13 +12,16 @@ from pathlib import Path
 import torch
 
 from lipsync_core.errors import ConfigError
+from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.progress import Progress
 
+from ..measures.bootstrap import Figure
 from ..measures.evaluation import evaluate_model, evaluate_predictor
 from ..measures.predictors import mean_predictor, ridge_predictor
 from ..run_folder import read_cost
 from .clips import ClipShelf
 from .costs import Costs, machine_name, speech_cost
+from .dubs import dub_figures, evenly
 from .judgement import JudgeKind, Jury
 from .learning import trained_model, training_fingerprint
 from .protocol import FootagePlan, Protocol, SystemPlan, file_name
@@ -139,7 +142,7 @@ def _result_path(job: Job, bench: Bench) -> Path:
 def _fingerprint(job: Job, place: _Place) -> str:
     """Return what changes when a job's figures would."""
     judged = place.jury.fingerprint() if _is_judged(job.system) else ""
-    return fingerprint(learned=_learned(job, place.shelf), judged=judged)
+    return fingerprint(learned=_learned(job, place.shelf), judged=judged, dubbed=job.system.dubbed)
 
 
 def _learned(job: Job, shelf: ClipShelf) -> str:
@@ -191,6 +194,18 @@ def _measured_network(job: Job, place: _Place, bench: Bench) -> Result:
         report(1.0)
     if _is_judged(system):
         figures |= place.jury.of_model(model, test)
+    figures |= _dubbed(job, model, place, bench)
     spent = read_cost(run)
     costs = Costs(spent, speech_cost(model, test)) if spent else None
     return Result(figures, training.seconds, test.duration, costs)
+
+
+def _dubbed(job: Job, model: SpeechModel, place: _Place, bench: Bench) -> dict[str, Figure]:
+    """Return what dubs of the test's films are away from them; nothing where none are wanted or possible."""
+    films = evenly(place.shelf.films(), job.system.dubbed) if job.system.dubbed and model.texture else []
+    if not films:
+        return {}
+    folder = bench.work / "dubs" / file_name(job.footage.name) / file_name(job.system.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with bench.bars(f"dubbing {len(films)} films") as report:
+        return dub_figures(model, films, folder, report)

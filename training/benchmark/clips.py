@@ -16,6 +16,7 @@ from lipsync_core.errors import ConfigError
 from lipsync_core.progress import Progress
 
 from ..preparation import PreparationOptions, prepare_clip
+from .dubs import write_tail
 from .protocol import FootagePlan, Light
 from .results import fingerprint
 
@@ -71,6 +72,17 @@ class ClipShelf:
         if self.plan.tail:
             return self._part("training", light).split_tail(self.plan.tail)[1]
         return self._part("test", light)
+
+    def films(self) -> list[Path]:
+        """Return the films of the test; none where it is a prepared clip."""
+        if not self.plan.tail:
+            return self._videos("test")
+        tails = []
+        for film in self._videos("training"):
+            tails.append(self.folder / f"{film.stem}, tail.mp4")
+            if not tails[-1].is_file():
+                write_tail(film, self.plan.tail, tails[-1])
+        return tails
 
     def everything(self) -> Clip:
         """Return all footage that is not for tests, for judges to learn from."""

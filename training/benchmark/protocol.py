@@ -102,6 +102,7 @@ class SystemPlan:
         texture: Learn the pictures as well; false: motion only.
         light: `as filmed`: on footage whose light is not brought to that of one frame.
         minutes: Train on the first so many minutes; 0: on what the footage's plan gives to training.
+        dubbed: Dub so many of the test's films with their own sound.
     """
 
     name: str
@@ -113,6 +114,7 @@ class SystemPlan:
     texture: bool = True
     light: Light = "normalised"
     minutes: float = 0.0
+    dubbed: int = 0
 
     @property
     def overrides(self) -> tuple[str, ...]:

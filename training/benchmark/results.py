@@ -16,6 +16,7 @@ from ..measures.bootstrap import Figure
 from ..measures.described import Described
 from ..measures.evaluation import descriptions
 from .costs import Costs
+from .dubs import dub_measures
 from .judged import judged_measures
 
 
@@ -58,7 +59,7 @@ class Results:
 
 def described_measures() -> dict[str, Described]:
     """Return how every figure of a benchmark is shown, by name, in the order of tables."""
-    return descriptions() | judged_measures()
+    return descriptions() | dub_measures() | judged_measures()
 
 
 def fingerprint(**parts: Any) -> str:

@@ -54,7 +54,7 @@ class LipReaderSettings:
     dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4)
     dropout: float = 0.25
     heard: float = 1.0
-    plan: Plan = field(default_factory=lambda: Plan(passes=16))
+    plan: Plan = field(default_factory=lambda: Plan(passes=30))
     teacher: Plan = TEACHER_PLAN
     changes: PictureChanges = field(default_factory=PictureChanges)
 
