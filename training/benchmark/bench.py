@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from lipsync_core.capture.tracking import FaceMeshTracker
 from lipsync_core.errors import ConfigError
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.progress import Progress
@@ -208,4 +209,4 @@ def _dubbed(job: Job, model: SpeechModel, place: _Place, bench: Bench) -> dict[s
     folder = bench.work / "dubs" / file_name(job.footage.name) / file_name(job.system.name)
     folder.mkdir(parents=True, exist_ok=True)
     with bench.bars(f"dubbing {len(films)} films") as report:
-        return dub_figures(model, films, folder, report)
+        return dub_figures(model, films, folder, FaceMeshTracker(), report)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipsync_core.audio.decoding import DecodedSound, decode_sound
-from lipsync_core.capture.tracking import FaceMeshTracker
+from lipsync_core.capture.tracking import FaceTracker
 from lipsync_core.capture.video import VideoFrame, count_frames, read_frames
 from lipsync_core.dubbing.dub import DubOptions, dub
 from lipsync_core.dubbing.film import ShownPicture, read_form, write_film
@@ -77,16 +77,19 @@ def dub_measures() -> dict[str, Described]:
     return {DUB_PREFIX + name: shown for name, shown in descriptions_of(DubFigures).items()}
 
 
-def dub_figures(model: SpeechModel, films: Sequence[Path], folder: Path, progress: Progress) -> dict[str, Figure]:
+def dub_figures(
+    model: SpeechModel, films: Sequence[Path], folder: Path, tracker: FaceTracker, progress: Progress
+) -> dict[str, Figure]:
     """Dub films with their own sound, and hold the dubs against them.
 
     Args:
         model: With a texture.
         films: Of its speaker.
         folder: Where the dubs go.
+        tracker: What finds the face.
         progress: Told the share done.
     """
-    rows, tracker = [], FaceMeshTracker()
+    rows = []
     for number, film in enumerate(films):
         dubbed = folder / f"{film.stem}.mp4"
         share = part_of(progress, number / len(films), (number + 1) / len(films))
@@ -107,11 +110,12 @@ def write_tail(film: Path, share: float, path: Path) -> None:
     """Write the last share of a film as a film of its own, with its sound."""
     first = int(np.ceil(count_frames(film) * (1 - share)))
     frames = (frame for number, frame in enumerate(read_frames(film)) if number >= first)
-    start = next(frames).seconds
+    opening = next(frames)
+    start = opening.seconds
     sound = decode_sound(film)
     cut = max(0, round((start - sound.start_seconds) * sound.sample_rate))
     later = DecodedSound(sound.channels[cut:], sound.sample_rate, 0.0)
-    write_film(path, _from(frames, start), later, read_form(film), {})
+    write_film(path, _from(chain([opening], frames), start), later, read_form(film), {})
 
 
 def _from(frames: Iterator[VideoFrame], start: float) -> Iterator[ShownPicture]:
