@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lipsync_core.audio.features import FeatureSpec
-from lipsync_core.model.encoders import EncoderSpec
+from lipsync_core.model.encoders import WINDOW_COLUMNS, EncoderSpec
 
 from .config import ModelConfig, TrainingConfig
-from .dataset import Footage
+from .dataset import Footage, Hearing
 from .networks import PaperEncoder, SpeakerNetwork, TrackEncoder, direct_geometry, paper_geometry, posed_geometry
 from .texture_ground import TextureGround
 from .texture_networks import TextureNetwork, paper_texture, sheet_texture
@@ -33,6 +33,13 @@ def encoder_spec(config: ModelConfig) -> EncoderSpec:
         fast_dilations=config.fast_dilations if config.encoder == "track" else (),
         slow_dilations=config.slow_dilations if config.encoder == "track" else (),
     )
+
+
+def hearing(config: ModelConfig) -> Hearing:
+    """Return what the configured encoder wants to hear of a piece of footage: the paper's, no more than its window."""
+    spec, rate = encoder_spec(config), feature_spec(config).column_rate
+    context = {"track": Hearing().context, "paper": WINDOW_COLUMNS // 2 + 1}
+    return Hearing(rate, spec.code_stride, context[config.encoder])
 
 
 def build_network(

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lipsync_core.capture.clip import Clip
 
-from .building import encoder_spec, feature_spec
+from .building import hearing
 from .config import TrainingConfig
 from .dataset import Batch, Footage, PieceSampler
 from .losses import Face, anatomy_of, total_loss
@@ -135,5 +135,4 @@ def piece_sampler(course: Course, config: TrainingConfig) -> PieceSampler:
     footage = course.footage
     with torch.no_grad():
         heard = replace(footage, features=course.network.encoder.standardise(footage.features))
-    stride = encoder_spec(config.model).code_stride
-    return PieceSampler(heard, course.subject.fps, stride, feature_spec(config.model).column_rate, config.data)
+    return PieceSampler(heard, course.subject.fps, hearing(config.model), config.data)

@@ -16,8 +16,6 @@ from lipsync_core.capture.clip import Clip
 from .config import DataConfig
 from .losses import Face
 
-_CONTEXT_COLUMNS = 48  # heard before and after a piece; a track has silence of this length at either end
-
 
 @dataclass(frozen=True)
 class Footage:
@@ -92,14 +90,29 @@ def load_footage(clip: Clip, spec: FeatureSpec) -> Footage:
     )
 
 
+@dataclass(frozen=True)
+class Hearing:
+    """What an encoder wants to hear of a piece.
+
+    Attributes:
+        column_rate: Columns per second.
+        stride: Columns per code step; a piece begins at one.
+        context: Columns before and after it; a track has silence at least as long at either end.
+    """
+
+    column_rate: float = 100.0
+    stride: int = 2
+    context: int = 48
+
+
 class PieceSampler:
     """Draws batches of random pieces of footage."""
 
-    def __init__(self, footage: Footage, fps: float, stride: int, column_rate: float, config: DataConfig) -> None:
+    def __init__(self, footage: Footage, fps: float, hearing: Hearing, config: DataConfig) -> None:
         self._footage = footage
+        self._hearing = hearing
         self._frames = max(2, round(config.crop_seconds * fps))
-        self._stride = stride
-        self._columns = round(self._frames / fps * column_rate) + 2 * _CONTEXT_COLUMNS + 4
+        self._columns = round(self._frames / fps * hearing.column_rate) + 2 * hearing.context + 4
         self._columns = min(self._columns, len(footage.features))
         self._batch_size = config.batch_size
         takes = footage.last_frame.cpu().numpy()
@@ -125,8 +138,8 @@ class PieceSampler:
         wanted = starts[:, None] + torch.arange(self._frames, device=starts.device)
         last = footage.last_frame[starts][:, None]
         frames = torch.minimum(wanted, last)
-        first_column = footage.columns[starts].floor().long() - _CONTEXT_COLUMNS
-        first_column -= first_column % self._stride
+        first_column = footage.columns[starts].floor().long() - self._hearing.context
+        first_column -= first_column % self._hearing.stride
         first_column = first_column.clamp(0, len(footage.features) - self._columns)
         heard = first_column[:, None] + torch.arange(self._columns, device=starts.device)
         return Batch(

@@ -35,7 +35,7 @@ from training.any_voice.texts import random_text  # noqa: E402
 from training.building import untrained_network  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import DataConfig, TrainingConfig, read_config  # noqa: E402
-from training.dataset import PieceSampler, load_footage  # noqa: E402
+from training.dataset import Hearing, PieceSampler, load_footage  # noqa: E402
 from training.losses import Face, anatomy_of, total_loss  # noqa: E402
 from training.starting_point import default_model_path, fits, start_from  # noqa: E402
 from training.virtual_speaker.articulation import BILABIALS  # noqa: E402
@@ -185,7 +185,7 @@ def test_the_loss_of_blendshapes_is_that_of_the_meshes_they_pose(tracks: list[Sp
     config = default_training(["model.width=8", "loss.blendshape=0.0", "loss.closure=0.0"])
     footage = corpus_footage(tracks[:2], FeatureSpec())
     course = any_voice_course(Recipe(CorpusOptions(), training=config), footage, torch.device("cpu"))
-    batch = PieceSampler(footage, CORPUS_FPS, 2, 100.0, config.data).draw(torch.Generator().manual_seed(0))
+    batch = PieceSampler(footage, CORPUS_FPS, Hearing(), config.data).draw(torch.Generator().manual_seed(0))
 
     cheap = course.motion(course.network.eval(), batch.features, batch)
 

@@ -18,7 +18,7 @@ from tests.core.test_clip import clip, take  # noqa: E402
 from training.building import build_network, encoder_spec, feature_spec, principal_components  # noqa: E402
 from training.checkpoint import Checkpoint  # noqa: E402
 from training.config import DataConfig, TrainingConfig, read_config  # noqa: E402
-from training.dataset import PieceSampler, _piece_starts, load_footage  # noqa: E402
+from training.dataset import Hearing, PieceSampler, _piece_starts, load_footage  # noqa: E402
 from training.export import model_from_network  # noqa: E402
 from training.losses import closure_loss, inner_lip_gaps, opening_loss, vertex_importance  # noqa: E402
 from training.networks import PaperEncoder, SpeakerNetwork, interpolate  # noqa: E402
@@ -113,7 +113,7 @@ def test_components_give_back_the_motion_they_were_made_from() -> None:
 def test_pieces_keep_sound_and_face_together() -> None:
     footage = load_footage(clip(take(100, 1), take(40, 2)), feature_spec(TrainingConfig().model))
     config = TrainingConfig().data
-    sampler = PieceSampler(footage, 25.0, 2, 100.0, config)
+    sampler = PieceSampler(footage, 25.0, Hearing(), config)
 
     batch = sampler.draw(torch.Generator().manual_seed(0))
 
@@ -128,7 +128,7 @@ def test_pieces_keep_sound_and_face_together() -> None:
 
 def test_what_lies_behind_the_end_of_a_take_does_not_count() -> None:
     footage = load_footage(clip(take(40, 2)), feature_spec(TrainingConfig().model))
-    sampler = PieceSampler(footage, 25.0, 2, 100.0, TrainingConfig().data)  # pieces of 75 frames
+    sampler = PieceSampler(footage, 25.0, Hearing(), TrainingConfig().data)  # pieces of 75 frames
 
     batch = sampler.draw(torch.Generator().manual_seed(0))
 
@@ -164,7 +164,7 @@ def test_another_voice_moves_every_formant_by_its_share() -> None:
 
 def test_at_another_tempo_every_frame_hears_what_it_heard() -> None:
     footage = load_footage(clip(take(100, 1)), feature_spec(TrainingConfig().model))
-    batch = PieceSampler(footage, 25.0, 2, 100.0, DataConfig()).draw(torch.Generator().manual_seed(0))
+    batch = PieceSampler(footage, 25.0, Hearing(), DataConfig()).draw(torch.Generator().manual_seed(0))
     clock = torch.arange(batch.features.shape[1], dtype=torch.float32)[None, :, None].expand_as(batch.features)
 
     retimed = at_other_tempos(replace(batch, features=clock), DataConfig(tempo=0.1), torch.Generator().manual_seed(2))
