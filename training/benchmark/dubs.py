@@ -93,7 +93,7 @@ def dub_figures(
     for number, film in enumerate(films):
         dubbed = folder / f"{film.stem}.mp4"
         share = part_of(progress, number / len(films), (number + 1) / len(films))
-        dub(model, film, film, dubbed, tracker, DubOptions(anyway=True), share)
+        dub(model, film, film, dubbed, tracker, DubOptions(length="keep", anyway=True), share)
         found = compare_films(film, dubbed, tracker, _EVERY)
         rows.append([getattr(found, name) for name in descriptions_of(DubFigures)])
     counted = DubbedFilms(np.asarray(rows, np.float64), np.ones(len(rows)))
