@@ -845,7 +845,9 @@ def test_a_page_shows_filmed_and_painted_frames(run_folder: Path, tmp_path: Path
     assert main(["evaluate", str(model), footage, "--html", str(page), "--json", str(figures)]) == 0
 
     text = page.read_text(encoding="utf-8")
-    assert text.count("data:image/png;base64,") == text.count("<figure>") - 2  # all but the curves of two takes
+    films, pictures = (text.count(f"data:{kind};base64,") for kind in ("video/mp4", "image/png"))
+    assert films == 2
+    assert films + pictures == text.count("<figure>") - 2  # all but the curves of two takes
     measured = json.loads(figures.read_text())["model"]
     assert measured["texture_blur_detection"]["value"] <= 1
     assert 0.5 < measured["texture_similarity"]["value"] <= 1
