@@ -97,9 +97,9 @@ def _printed(paper: Published, measure: str) -> str:
 
 
 def _ablation(table: Ablation, results: Results) -> Iterator[str]:
-    """Write a table of systems by measures; nothing if none of the systems was run."""
+    """Write a table of systems by measures; nothing if there are no two to compare."""
     shown = [name for name in table.systems if (table.footage, name) in results.of]
-    if not shown:
+    if len(shown) < 2:
         return
     known = described_measures()
     yield ""
