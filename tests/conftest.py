@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -99,3 +100,14 @@ def footage() -> Path:
     if not folder.is_dir():
         pytest.skip("no real footage: set LIPSYNC3D_DATA to a folder that holds it")
     return folder
+
+
+@pytest.fixture(scope="module")
+def one_core() -> Iterator[None]:
+    """Small networks are quickest on one core, and most of all where others work beside them."""
+    import torch
+
+    usual = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(usual)

@@ -23,7 +23,7 @@ from .texture_ground import TextureGround
 from .texture_lessons import TextureLesson
 from .variation import Vary, at_other_tempos, vary
 
-MotionLesson: TypeAlias = "Callable[[SpeakerNetwork, Tensor, Batch], Tensor]"
+MotionLesson: TypeAlias = "Callable[[SpeakerNetwork, Batch], Tensor]"
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,12 @@ class Teacher(nn.Module):
     def forward(self, generator: torch.Generator) -> Tensor:
         """Draw a batch and return the loss of the network's answer."""
         course, config = self._course, self._config
-        batch = self._drawn(generator)
-        features = batch.features
+        batch = self.sampler.draw(generator)
         if config.model.encoder == "track":
-            features = course.vary(features, config.data, generator)
+            batch = self._varied(batch, generator)
         if course.motion:
-            return course.motion(self.network, features, batch)
-        code = self._computed(self.network.encoder, features, batch.columns)
+            return course.motion(self.network, batch)
+        code = self._computed(self.network.encoder, batch.features, batch.columns)
         offsets, blendshapes = self.network.decode(code)
         motion = total_loss(Face(offsets, blendshapes), batch.face, batch.known, self._anatomy, config.loss)
         if course.lesson is None or self.network.texture is None:
@@ -117,10 +116,10 @@ class Teacher(nn.Module):
         painter = partial(self._computed, self.network.texture)
         return motion + course.lesson.loss(painter, code, batch, generator)
 
-    def _drawn(self, generator: torch.Generator) -> Batch:
-        batch, config = self.sampler.draw(generator), self._config
-        retimed = config.data.tempo and config.model.encoder == "track"
-        return at_other_tempos(batch, config.data, generator) if retimed else batch
+    def _varied(self, batch: Batch, generator: torch.Generator) -> Batch:
+        data = self._config.data
+        retimed = at_other_tempos(batch, data, generator) if data.tempo else batch
+        return replace(retimed, features=self._course.vary(retimed.features, data, generator))
 
     def _computed(self, network: nn.Module, *inputs: Tensor) -> Tensor:
         """Run a network in the configured precision; its answer is in full precision, as the losses are."""

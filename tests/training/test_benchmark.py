@@ -35,6 +35,8 @@ from training.judges.spoken import Spoken  # noqa: E402
 from training.judges.word_errors import WordCounts  # noqa: E402
 from training.measures.bootstrap import Figure, total  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_core")
+
 PROTOCOL = """
 title = "A small benchmark"
 
@@ -87,15 +89,6 @@ Train = Callable[..., Any]
 @pytest.fixture(scope="module")
 def loud() -> Clip:
     return loud_mouthed_clip(takes=20, seconds=1.0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_core() -> Iterator[None]:
-    """Small networks are quickest on one core, and most of all where others work beside them."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
 
 
 @pytest.fixture
@@ -395,6 +388,53 @@ def test_videos_are_chosen_by_name(tmp_path: Path, prepared: list[list[str]]) ->
     shelf_of(tmp_path, every=2, first=3).training("normalised", 0)
 
     assert prepared == [["00", "02", "04"]]
+
+
+@pytest.fixture
+def cut(loud: Clip, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, float]]:
+    """Which films were cut from now on, and to what share; each video is a take of its name."""
+    films: list[tuple[str, float]] = []
+
+    def prepare(videos: Sequence[Path], *_: Any) -> Clip:
+        takes = zip(loud.takes, videos, strict=False)
+        return replace(loud, takes=tuple(replace(take, name=video.stem) for take, video in takes))
+
+    def write_tail(film: Path, share: float, path: Path) -> None:
+        films.append((film.stem, share))
+        path.write_bytes(b"")
+
+    monkeypatch.setattr(clips, "prepare_clip", prepare)
+    monkeypatch.setattr(clips, "FaceMeshTracker", lambda: None)
+    monkeypatch.setattr(clips, "write_tail", write_tail)
+    return films
+
+
+def tail_shelf(folder: Path, films: int, tail: float) -> ClipShelf:
+    for number in range(films):
+        (folder / f"{number:02}.mp4").write_bytes(bytes(number))
+    return ClipShelf(FootagePlan("film", (), training=("*.mp4",), tail=tail), folder, folder / "clips", no_bar)
+
+
+def test_of_many_films_the_last_ones_are_the_test_and_none_is_cut(tmp_path: Path, cut: list[tuple[str, float]]) -> None:
+    shelf = tail_shelf(tmp_path, films=12, tail=0.25)
+
+    assert [film.stem for film in shelf.films()] == ["09", "10", "11"]
+    assert cut == []
+
+
+def test_of_few_films_the_end_of_each_is_the_test(tmp_path: Path, cut: list[tuple[str, float]]) -> None:
+    films = tail_shelf(tmp_path, films=2, tail=0.25).films()
+
+    assert cut == [("00", 0.25), ("01", 0.25)]
+    assert tail_shelf(tmp_path, films=2, tail=0.25).films() == films
+    assert len(cut) == 2  # each once
+
+
+def test_another_share_is_another_tail(tmp_path: Path, cut: list[tuple[str, float]]) -> None:
+    films = tail_shelf(tmp_path, films=1, tail=0.25).films()
+
+    assert tail_shelf(tmp_path, films=1, tail=0.5).films() != films
+    assert cut == [("00", 0.25), ("00", 0.5)]
 
 
 def test_more_minutes_than_the_protocol_trains_on_come_from_the_other_videos(

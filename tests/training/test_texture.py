@@ -55,6 +55,8 @@ from training.texture_lessons import PictureLesson, SheetLesson, texture_lesson 
 from training.texture_networks import PaperDecoder, PaperMemory, SheetMemory  # noqa: E402
 from training.trainer import train  # noqa: E402
 
+pytestmark = pytest.mark.usefixtures("one_core")
+
 SMALL = ("model.width=16", "model.texture_units=16", "model.skin_components=3", "model.inside_components=2")
 FEWER_DECODED, FEWER_REMEMBERED = (24, 16, 8, 8, 4), (4, 8, 8, 16, 16)
 
@@ -88,15 +90,6 @@ def speaking_clip(takes: int = 2, seconds: float = 1.2) -> Clip:
             )
         )
     return replace(clip(), reference=ReferenceAtlas(LAYOUT, smooth_atlas()), takes=tuple(made))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_core() -> Iterator[None]:
-    """Small networks are quickest on one core, and most of all where others work beside them."""
-    usual = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(usual)
 
 
 @pytest.fixture(scope="module")

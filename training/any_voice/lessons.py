@@ -60,9 +60,9 @@ class PosedLesson:
         deltas = 100 * torch.from_numpy(shape_deltas()).to(device) * importance.sqrt()[:, None]
         return cls(anatomy_of(generic_face(), SHAPES, device), deltas.flatten(1) @ deltas.flatten(1).T, weights)
 
-    def __call__(self, network: SpeakerNetwork, features: Tensor, batch: Batch) -> Tensor:
-        """Return the loss of a batch whose features were varied."""
-        predicted = network.blendshapes(network.encoder(features, batch.columns))
+    def __call__(self, network: SpeakerNetwork, batch: Batch) -> Tensor:
+        """Return the loss of a batch."""
+        predicted = network.blendshapes(network.encoder(batch.features, batch.columns))
         target, known = batch.face.blendshapes, batch.known
         error = predicted - target
         rest = self.anatomy.neutral_gaps

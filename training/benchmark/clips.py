@@ -74,15 +74,21 @@ class ClipShelf:
         return self._part("test", light)
 
     def films(self) -> list[Path]:
-        """Return the films of the test; none where it is a prepared clip."""
+        """Return the films of the test: what is trained on of none of them; none where it is a prepared clip."""
         if not self.plan.tail:
             return self._videos("test")
-        tails = []
-        for film in self._videos("training"):
-            tails.append(self.folder / f"{film.stem}, tail.mp4")
-            if not tails[-1].is_file():
-                write_tail(film, self.plan.tail, tails[-1])
-        return tails
+        trained, tested = self._part("training", "normalised").split_tail(self.plan.tail)
+        begun, shown = ({take.name for take in clip.takes} for clip in (trained, tested))
+        films = [film for film in self._videos("training") if film.stem in shown]
+        return [self._tail(film) if film.stem in begun else film for film in films]
+
+    def _tail(self, film: Path) -> Path:
+        """Return the last share of a film as a film of its own."""
+        source = fingerprint(tail=self.plan.tail, size=_size(film))
+        path = self.folder / f"{film.stem}, tail {source}.mp4"
+        if not path.is_file():
+            write_tail(film, self.plan.tail, path)
+        return path
 
     def everything(self) -> Clip:
         """Return all footage that is not for tests, for judges to learn from."""

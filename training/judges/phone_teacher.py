@@ -29,6 +29,7 @@ TEACHER_PLAN = Plan(passes=20, learning_rate=3e-3)
 
 _WIDTH = 96
 _DROPOUT = 0.1
+_VARIED = DataConfig(band_noise=0.2, level=0.3, voice=0.03, masked_columns=8)
 _STRIDE = 4  # columns per step: the frame rate of the corpus
 
 
@@ -57,7 +58,7 @@ def phones_heard(
     network = _untaught(features)
 
     def loss(picks: Tensor, generator: torch.Generator) -> Tensor:
-        varied = vary(network.standardise(features[picks]), DataConfig(), generator)
+        varied = vary(network.standardise(features[picks]), _VARIED, generator)
         return spelling_loss(network(varied, columns[picks]).log_softmax(-1), [targets[pick] for pick in picks])
 
     learn(network, loss, len(takes), plan, progress)

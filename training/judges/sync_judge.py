@@ -34,7 +34,7 @@ from .spoken import Spoken
 SYNC_JUDGE_KIND = "sync judge"
 MOST_FRAMES = 10  # that are tried to either side
 
-_VARIED = DataConfig(masked_columns=0)
+_VARIED = DataConfig(band_noise=0.2, level=0.3, voice=0.03, masked_columns=0)
 _CPU = torch.device("cpu")
 _SPEC = FeatureSpec(mel_bands=40)
 _SPAN = 5  # frames of the mouth that make a moment

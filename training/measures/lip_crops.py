@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -22,7 +21,7 @@ from lipsync_core.texture.layout import CROP_SIZE, AtlasLayout
 from lipsync_core.texture.warping import rasterise
 
 from .bootstrap import by_sentence, joined, ratio, total
-from .described import Described
+from .described import Described, known_figures
 from .image_quality import blur_detection, peak_signal_to_noise, structural_similarity
 from .lips import silent_frames
 
@@ -63,8 +62,7 @@ class TextureErrors:
 
     def as_dict(self) -> dict[str, float]:
         """Return all figures by name, rounded, without those that could not be measured."""
-        values = {item.name: float(getattr(self, item.name)) for item in fields(self)}
-        return {name: round(value, 4) for name, value in values.items() if not math.isnan(value)}
+        return known_figures(self)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -17,7 +16,7 @@ from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width
 from lipsync_core.face.topology import LIPS
 
 from .bootstrap import by_sentence, joined, ratio, total
-from .described import Described
+from .described import Described, known_figures
 
 Array = NDArray[np.float32]
 Values = NDArray[np.float64]
@@ -72,8 +71,7 @@ class Errors:
 
     def as_dict(self) -> dict[str, float]:
         """Return all figures by name, rounded, without those that could not be measured."""
-        values = {item.name: float(getattr(self, item.name)) for item in fields(self)}
-        return {name: round(value, 4) for name, value in values.items() if not math.isnan(value)}
+        return known_figures(self)
 
 
 @dataclass(frozen=True)

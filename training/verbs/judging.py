@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lipsync_core.archive import replacing, write_text
+from lipsync_core.archive import write_text
 from lipsync_core.capture.clip import Clip, read_clip
 from lipsync_core.errors import ConfigError
 from lipsync_core.model.model_file import SpeechModel, read_model
@@ -86,8 +86,7 @@ def compare(options: argparse.Namespace) -> None:
             errors |= _lip_sync_errors(syncnet, options.filmed, options.dubbed)
     print_errors(str(options.dubbed), errors)
     if options.json:
-        with replacing(options.json) as partial:
-            partial.write_text(json.dumps(errors, indent=1) + "\n", encoding="utf-8")
+        write_text(options.json, json.dumps(errors, indent=1) + "\n")
 
 
 def _lip_sync_errors(syncnet: SyncNet, filmed: Path, dubbed: Path) -> dict[str, float]:
