@@ -16,7 +16,7 @@ from lipsync_core.face.topology import generic_face
 
 from ..config import DataConfig, LossConfig
 from ..dataset import Batch, Footage
-from ..losses import Anatomy, Face, anatomy_of, blendshape_loss, closure_loss, vertex_importance
+from ..losses import Anatomy, Face, anatomy_of, blendshape_loss, closure_loss, opening_loss, vertex_importance
 from ..networks import SpeakerNetwork
 from ..variation import vary
 from .corpus import SHAPES, SpokenTrack
@@ -71,6 +71,7 @@ class PosedLesson:
             self.weights.vertex * self._mean_square(error, known)
             + self.weights.motion * self._mean_square(error.diff(dim=1), known[:, 1:] * known[:, :-1])
             + 2 * self.weights.closure * closure_loss(gap, wanted, known)
+            + 2 * self.weights.opening * opening_loss(gap, wanted, known)
             + self.weights.blendshape * blendshape_loss(predicted, target, known)
         )
 
