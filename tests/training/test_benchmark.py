@@ -237,6 +237,15 @@ def test_only_what_is_asked_for_is_run_and_the_rest_is_remembered(place: Path, t
     assert "| mean face | small |" in (place / "R.md").read_text()
 
 
+def test_the_film_a_frame_late_is_a_frame_late(place: Path) -> None:
+    (place / "protocol.toml").write_text(PROTOCOL.replace('kind = "mean face"', 'kind = "late film"'))
+
+    run(place, "--only", "mean face")
+
+    delay = next(row for row in rows_below(place / "R.md", "## a loud mouth") if row[0] == "delay against the real, ms")
+    assert float(delay[1].split()[0]) == pytest.approx(40, abs=3)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [

@@ -45,6 +45,7 @@ from training.config import DataConfig, LossConfig, TrainingConfig, read_config 
 from training.dataset import Batch, load_footage  # noqa: E402
 from training.export import export_run, model_from_network  # noqa: E402
 from training.losses import Face  # noqa: E402
+from training.measures.evaluation import evaluate_late_film  # noqa: E402
 from training.measures.lip_crops import measure_texture, painted_crops  # noqa: E402
 from training.measures.lips import silent_frames  # noqa: E402
 from training.networks import SpeakerNetwork  # noqa: E402
@@ -722,6 +723,15 @@ def test_a_face_that_stands_still_is_worse_and_does_not_move(one_take: Clip) -> 
     assert errors.face_similarity < errors.similarity
     assert errors.noise_ratio < 40
     assert errors.jitter_ratio < 0.9
+
+
+def test_the_film_a_frame_late_is_as_sharp_as_itself_but_less_like(one_take: Clip) -> None:
+    figures = {name: figure.value for name, figure in evaluate_late_film(one_take).figures.items()}
+
+    assert figures["delay"] == pytest.approx(1000 / one_take.fps, abs=1)
+    assert figures["jitter_ratio"] == pytest.approx(1, abs=0.1)
+    assert 0.5 < figures["texture_similarity"] < 1
+    assert figures["texture_sharpness"] == pytest.approx(1, abs=0.1)
 
 
 def test_noise_is_jitter(one_take: Clip) -> None:

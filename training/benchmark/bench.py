@@ -17,7 +17,7 @@ from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.progress import Progress
 
 from ..measures.bootstrap import Figure
-from ..measures.evaluation import evaluate_model, evaluate_predictor
+from ..measures.evaluation import evaluate_late_film, evaluate_model, evaluate_predictor
 from ..measures.predictors import mean_predictor, ridge_predictor
 from ..run_folder import read_cost
 from .clips import ClipShelf
@@ -166,7 +166,7 @@ def _result(job: Job, place: _Place, bench: Bench) -> Result:
     if kept:
         bench.say("measured before")
         return kept
-    measure = {"network": _measured_network, "film": _measured_film}.get(job.system.kind, _measured_baseline)
+    measure = _MEASURING.get(job.system.kind, _measured_baseline)
     result = replace(measure(job, place, bench), fingerprint=wanted, machine=machine_name())
     write_result(path, result)
     return result
@@ -183,6 +183,11 @@ def _measured_baseline(job: Job, place: _Place, _: Bench) -> Result:
 def _measured_film(job: Job, place: _Place, _: Bench) -> Result:
     test = place.shelf.test(job.system.light)
     return Result(place.jury.of_film(test), 0.0, test.duration)
+
+
+def _measured_late_film(job: Job, place: _Place, _: Bench) -> Result:
+    test = place.shelf.test(job.system.light)
+    return Result(evaluate_late_film(test).figures, 0.0, test.duration)
 
 
 def _measured_network(job: Job, place: _Place, bench: Bench) -> Result:
@@ -210,3 +215,6 @@ def _dubbed(job: Job, model: SpeechModel, place: _Place, bench: Bench) -> dict[s
     folder.mkdir(parents=True, exist_ok=True)
     with bench.bars(f"dubbing {len(films)} films") as report:
         return dub_figures(model, films, folder, FaceMeshTracker(), report)
+
+
+_MEASURING = {"network": _measured_network, "film": _measured_film, "late film": _measured_late_film}

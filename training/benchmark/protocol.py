@@ -23,7 +23,7 @@ from .records import record_of
 from .results import described_measures
 
 Light = Literal["normalised", "as filmed"]
-Kind = Literal["network", "mean face", "ridge regression", "film"]
+Kind = Literal["network", "mean face", "ridge regression", "film", "late film"]
 
 _NO_TEXTURE = 'model.texture="none"'
 
@@ -95,7 +95,8 @@ class SystemPlan:
     Attributes:
         name: What it is called.
         about: Said in the list of systems.
-        kind: `network`: trained by `config` and `settings`. `film`: the footage itself, for the judges to judge.
+        kind: `network`: trained by `config` and `settings`. `film`: the footage itself, for the judges to judge. `late
+            film`: the footage a frame late, held against itself.
         config: File of settings; relative to the protocol where that names it.
         settings: `section.key=value` over it.
         start: `built-in`: from the encoder of the model for any voice.

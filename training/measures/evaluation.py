@@ -15,10 +15,10 @@ from lipsync_core.progress import Progress, ignore_progress
 
 from .bootstrap import Figure, figures_of
 from .described import Described, descriptions_of
-from .lip_crops import TextureErrors, crop_frames, crop_sentences, texture_errors
+from .lip_crops import CropFrames, TextureErrors, crop_frames, crop_sentences, late_crop_frames, texture_errors
 from .lip_sync import LipSyncErrors
 from .lips import Errors, LipFrames, Predictor, lip_errors, lip_frames, lip_sentences, seen_takes
-from .predictors import model_predictor
+from .predictors import late_predictor, model_predictor
 
 TEXTURE_PREFIX = "texture_"
 SYNCNET_PREFIX = "syncnet_"
@@ -72,10 +72,17 @@ def evaluate_model(
     motion = evaluate_predictor(name, model_predictor(model, clip), clip)
     if model.texture is None or clip.reference is None:
         return motion
-    pictures = crop_frames(model, clip, progress)
-    texture = figures_of(crop_sentences(pictures, clip.fps), texture_errors)
-    figures = {**motion.figures, **{TEXTURE_PREFIX + measure: figure for measure, figure in texture.items()}}
-    return Evaluation(name, figures, motion.faces, motion.lips)
+    return _with_pictures(motion, crop_frames(model, clip, progress), clip.fps)
+
+
+def evaluate_late_film(clip: Clip, name: str = "a frame late") -> Evaluation:
+    """Measure a clip against itself, a frame late: how much each figure makes of as little as that.
+
+    Raises:
+        ConfigError: If no face was found in the clip.
+    """
+    motion = evaluate_predictor(name, late_predictor, clip)
+    return _with_pictures(motion, late_crop_frames(clip), clip.fps) if clip.reference else motion
 
 
 def descriptions() -> dict[str, Described]:
@@ -84,6 +91,12 @@ def descriptions() -> dict[str, Described]:
     for prefix, errors in ((TEXTURE_PREFIX, TextureErrors), (SYNCNET_PREFIX, LipSyncErrors)):
         shown |= {prefix + name: description for name, description in descriptions_of(errors).items()}
     return shown
+
+
+def _with_pictures(motion: Evaluation, pictures: list[CropFrames], fps: float) -> Evaluation:
+    texture = figures_of(crop_sentences(pictures, fps), texture_errors)
+    named = {TEXTURE_PREFIX + measure: figure for measure, figure in texture.items()}
+    return replace(motion, figures={**motion.figures, **named})
 
 
 def with_lip_sync(evaluation: Evaluation, figures: Mapping[str, Figure]) -> Evaluation:

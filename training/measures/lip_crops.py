@@ -107,11 +107,21 @@ def crop_frames(model: SpeechModel, clip: Clip, progress: Progress = ignore_prog
         raise ConfigError("The model and the clip have different atlases; prepare the clip with --like the model's.")
     compared = []
     for number, (take, crops) in enumerate(filmed_crops(clip, clip.reference.layout)):
-        compared.append(_compare(model, take, crops))
+        compared.append(_compare(painted_crops(model, take), take, crops))
         progress((number + 1) / len(clip.takes))
-    if not any(take.known.any() for take in compared):
-        raise ConfigError("The clip shows the face in no take of three frames or more; prepare a longer video.")
-    return compared
+    return _seen(compared)
+
+
+def late_crop_frames(clip: Clip) -> list[CropFrames]:
+    """Compare the crops of each take of three frames or more with themselves, a frame late.
+
+    Raises:
+        ConfigError: If the clip has no texture or shows no face.
+    """
+    if clip.reference is None:
+        raise ConfigError("There is no texture to compare; prepare with one.")
+    shown = filmed_crops(clip, clip.reference.layout)
+    return _seen([_compare(np.concatenate([crops[:1], crops[:-1]]), take, crops) for take, crops in shown])
 
 
 def crop_sentences(frames: list[CropFrames], fps: float) -> CropFrames:
@@ -155,8 +165,13 @@ def filmed_crops(clip: Clip, layout: AtlasLayout) -> Iterator[tuple[Take, Crops]
             yield take, take.crops * np.concatenate(face)[..., None]
 
 
-def _compare(model: SpeechModel, take: Take, filmed: Crops) -> CropFrames:
-    painted = painted_crops(model, take)
+def _seen(compared: list[CropFrames]) -> list[CropFrames]:
+    if not any(take.known.any() for take in compared):
+        raise ConfigError("The clip shows the face in no take of three frames or more; prepare a longer video.")
+    return compared
+
+
+def _compare(painted: Crops, take: Take, filmed: Crops) -> CropFrames:
     blocks = [slice(first, first + _BLOCK) for first in range(0, len(filmed), _BLOCK)]
     likeness = np.concatenate([_likeness(painted[block], filmed[block]) for block in blocks], axis=1).T
     jitter = np.stack([_jitter(painted), _jitter(filmed)], axis=1)

@@ -30,6 +30,11 @@ def model_predictor(model: SpeechModel, clip: Clip) -> Predictor:
     return predict
 
 
+def late_predictor(take: Take) -> Array:
+    """Return the tracked vertices of a take, `(T, 468, 3)`, a frame late."""
+    return np.concatenate([take.vertices[:1], take.vertices[:-1]])
+
+
 def mean_predictor(training: Clip) -> Predictor:
     """Return what always predicts the mean face of a clip."""
     mean = np.concatenate([take.vertices for take in training.takes]).mean(0)
