@@ -90,9 +90,9 @@ def _train(verb: _Verbs) -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.passes=100, say")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--resume", action="store_true", help="go on where the run in the folder stopped")
-    start = parser.add_mutually_exclusive_group()
-    start.add_argument("--start", type=Path, metavar="MODEL", help="start from this model (the one for any voice)")
-    start.add_argument("--from-scratch", action="store_true", help="start from no model")
+    parser.add_argument(
+        "--start", default="", metavar="MODEL", help="start from this model; built-in: from the one for any voice"
+    )
 
 
 def _train_default(verb: _Verbs) -> None:

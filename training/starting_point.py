@@ -6,7 +6,7 @@ statistics again; they are measured on the new footage, so that nothing the enco
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lipsync_core.errors import ConfigError
-from lipsync_core.model.model_file import SpeechModel
+from lipsync_core.model.model_file import SpeechModel, read_model
 
 from .building import encoder_spec, feature_spec
 from .config import ModelConfig
@@ -24,6 +24,9 @@ from .dataset import Footage
 from .networks import SpeakerNetwork, TrackEncoder
 
 Array = NDArray[np.float32]
+
+BUILT_IN = "built-in"
+"""What the model for any voice is called where a model's path may be given."""
 
 DEFAULT_MODEL = "any_voice.lipsync3d"
 _RIDGE = 1e-3  # share of the codes' mean power added when decoders are fitted
@@ -35,6 +38,33 @@ def default_model_path() -> Path | None:
     package = Path(__file__).parent
     places = (package.parent / "addon" / "models" / DEFAULT_MODEL, package / DEFAULT_MODEL)
     return next((place for place in places if place.is_file()), None)
+
+
+def begin_with(start: str, config: ModelConfig) -> Callable[[SpeakerNetwork, Footage], None]:
+    """Return what puts a model into a network that is about to be trained.
+
+    Args:
+        start: The model's file; `BUILT_IN`: the one for any voice.
+        config: The network's shape.
+
+    Raises:
+        ConfigError: If there is no model for any voice.
+        FormatError: If the file is no model.
+    """
+    model = read_model(built_in_model() if start == BUILT_IN else Path(start))
+    return partial(start_from, model, config=config)
+
+
+def built_in_model() -> Path:
+    """Return where the model for any voice lies.
+
+    Raises:
+        ConfigError: If it is nowhere.
+    """
+    path = default_model_path()
+    if path is None:
+        raise ConfigError("The model for any voice is not here to start from; install LipSync3D again.")
+    return path
 
 
 def fits(model: SpeechModel, config: ModelConfig) -> bool:
@@ -57,7 +87,7 @@ def start_from(model: SpeechModel, network: SpeakerNetwork, footage: Footage, co
     """
     encoder = network.encoder
     if not fits(model, config) or not isinstance(encoder, TrackEncoder):
-        raise ConfigError("The starting model's encoder has another shape; leave [model] as it is, or --from-scratch.")
+        raise ConfigError("The starting model's encoder has another shape; leave [model] as it is, or start from none.")
     load_encoder(encoder, model.encoder_weights)
     features = encoder.standardise(footage.features[:_MOST_COLUMNS])[None]
     heard = torch.nonzero(footage.columns < features.shape[1])[:, 0]

@@ -54,7 +54,7 @@ noisy = ["cafe_0_dB.wav", "office_10_dB.wav"]
 _FAILURES = """## Known failures
 
 - It speaks as the average speaker would. A personal model follows its speaker's own habits and is better wherever
-  there is a minute of footage: `lipsync3d train` starts from this one. See ANY_VOICE.md.
+  there is half a minute of footage. See ANY_VOICE.md.
 - Lips do not meet at every p, b and m, least of all at short ones, and nearly meet in some sounds beside them.
 - Sound alone does not tell how far a mouth opens: lips that rest parted, smiles and emphasis are not in it.
 - Another person who speaks louder than the noise is spoken by the character too; so is singing in the music.

@@ -30,17 +30,11 @@ SETTINGS: tuple[str, ...] = (
     'model.geometry="posed"',
     "data.held_out=0.0",
     "data.batch_size=5",
-    "data.band_noise=0.1",
-    "data.level=0.15",
-    "data.masked_columns=4",
     "data.tempo=0.0",  # the corpus holds many
     "data.voice=0.07",
-    "model.dropout=0.05",
-    "loss.closure=1.5",
-    "loss.opening=0.0",
     "optimizer.learning_rate=1.5e-3",
-    "optimizer.least_steps=2500",
-    "optimizer.most_steps=2500",
+    "optimizer.least_steps=7500",
+    "optimizer.most_steps=7500",
 )
 
 CRISPNESS = 0.75

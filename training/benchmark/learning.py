@@ -11,13 +11,12 @@ import torch
 
 from lipsync_core.archive import write_text
 from lipsync_core.capture.clip import Clip
-from lipsync_core.errors import ConfigError
-from lipsync_core.model.model_file import SpeechModel, read_model
+from lipsync_core.model.model_file import SpeechModel
 
 from ..checkpoint import CHECKPOINT_NAME
 from ..export import export_run
-from ..starting_point import default_model_path, start_from
-from ..trainer import Begin, train
+from ..starting_point import BUILT_IN, begin_with, built_in_model
+from ..trainer import train
 from .clips import Bars
 from .costs import forget_peak_memory
 from .protocol import SystemPlan
@@ -43,21 +42,9 @@ class Training:
 
 def training_fingerprint(system: SystemPlan, footage: str) -> str:
     """Return what changes when a network would come out differently; `footage` is that of its clips."""
-    start = file_fingerprint(built_in_model()) if system.start == "built-in" else ""
+    start = file_fingerprint(built_in_model()) if system.start == BUILT_IN else ""
     settings = asdict(system.training_config())
     return fingerprint(footage=footage, settings=settings, minutes=system.minutes, start=start)
-
-
-def built_in_model() -> Path:
-    """Return where the model for any voice lies.
-
-    Raises:
-        ConfigError: If it is nowhere.
-    """
-    path = default_model_path()
-    if path is None:
-        raise ConfigError("The model for any voice is not here to start from; install LipSync3D again.")
-    return path
 
 
 def trained_model(
@@ -86,19 +73,12 @@ def trained_model(
 
 def _train(system: SystemPlan, wanted: str, clip: Clip, run: Path, device: torch.device, bars: Bars) -> Training:
     resume = (run / CHECKPOINT_NAME).is_file()
-    config, begin = system.training_config(), None if resume else _beginning(system)
+    config, started = system.training_config(), system.start == BUILT_IN and not resume
+    begin = begin_with(BUILT_IN, config.model) if started else None
     forget_peak_memory()
     with bars("training") as report:
         train(clip, config, run, device=device, begin=begin, resume=resume, progress=report)
     return Training(wanted, True, clip.duration)
-
-
-def _beginning(system: SystemPlan) -> Begin | None:
-    """Return what puts the starting model into a system's network; None if it starts from nothing."""
-    if system.start == "none":
-        return None
-    model, config = read_model(built_in_model()), system.training_config().model
-    return lambda network, footage: start_from(model, network, footage, config)
 
 
 def _read_state(run: Path) -> Training | None:

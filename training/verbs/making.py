@@ -5,22 +5,17 @@ from __future__ import annotations
 import argparse
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lipsync_core.archive import write_text
 from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
 from lipsync_core.errors import ConfigError, FormatError
-from lipsync_core.model.model_file import MODEL_SUFFIX, SpeechModel, read_model, write_model
+from lipsync_core.model.model_file import MODEL_SUFFIX, SpeechModel, write_model
 from lipsync_core.progress import ignore_progress
 
 from ..terminal import print_errors, progress_bar, quiet_native_code
 from . import given
-
-if TYPE_CHECKING:
-    from ..config import ModelConfig
-    from ..trainer import Begin
 
 
 def prepare(options: argparse.Namespace) -> None:
@@ -59,6 +54,7 @@ def train(options: argparse.Namespace) -> None:
     from ..export import pick_device
     from ..processes import joined
     from ..run_folder import CONFIG_NAME, read_cost
+    from ..starting_point import begin_with
     from ..trainer import train as train_network
 
     run_folder: Path = options.output
@@ -67,10 +63,8 @@ def train(options: argparse.Namespace) -> None:
         config = read_config(options.config or (stored if options.resume else None), options.set)
         clip = join_clips(read_clip(path) for path in options.clips)
         shown, held_out = clip.split_tail(config.data.held_out) if config.data.held_out else (clip, None)
-        begin = None if options.resume else _beginning(options, config.model)
-        if begin is None and crew.leads and not (options.resume or options.from_scratch):
-            print("Training from scratch: there is no model for any voice whose encoder has this shape.")
         resume = options.resume
+        begin = begin_with(options.start, config.model) if options.start and not resume else None
         with progress_bar("training") if crew.leads else nullcontext(ignore_progress) as report:
             train_network(
                 shown, config, run_folder, device=device, begin=begin, resume=resume, crew=crew, progress=report
@@ -103,19 +97,6 @@ def _texture_errors(model: SpeechModel, clip: Clip) -> dict[str, float]:
     if model.texture is None or clip.reference is None:
         return {}
     return {f"texture_{name}": value for name, value in measure_texture(model, clip).as_dict().items()}
-
-
-def _beginning(options: argparse.Namespace, config: ModelConfig) -> Begin | None:
-    """Return what puts the starting model into a network: the one for any voice, unless another or none is wanted."""
-    from ..starting_point import default_model_path, fits, start_from
-
-    path: Path | None = options.start or default_model_path()
-    if options.from_scratch or path is None:
-        return None
-    model = read_model(path)
-    if not options.start and not fits(model, config):
-        return None
-    return lambda network, footage: start_from(model, network, footage, config)
 
 
 def train_default(options: argparse.Namespace) -> None:
