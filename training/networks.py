@@ -69,15 +69,18 @@ class TrackEncoder(nn.Module):
         Returns:
             `(B, T, code_size)`.
         """
+        steps = self.exit(self.hear(features))  # (B, S, width) -> (B, S, code_size)
+        return interpolate(steps, columns / self.spec.code_stride)
+
+    def hear(self, features: Tensor) -> Tensor:
+        """Return what the code is read from, at each of its steps: `(B, S, width)` of `(B, C, F)` features."""
         x = self.entry(features.transpose(1, 2))  # (B, C, F) -> (B, width, C)
         for block in self.fast:
             x = block(x)
         x = self.slow_down(_rectify(x))  # (B, width, C) -> (B, width, S)
         for block in self.slow:
             x = block(x)
-        x = _rectify(self.exit_norm(x))
-        steps = self.exit(x.transpose(1, 2))  # (B, width, S) -> (B, S, code_size)
-        return interpolate(steps, columns / self.spec.code_stride)
+        return _rectify(self.exit_norm(x)).transpose(1, 2)
 
 
 class PaperEncoder(nn.Module):

@@ -1,4 +1,4 @@
-"""From a finished model back to a network that learns on: its encoder, with decoders fitted to a new face.
+"""From a finished model back to a network that learns on: its encoder, with a code fitted to a new face.
 
 A model holds each batch norm as the gain and bias that it amounts to. Where the network learns on, the norm needs the
 statistics again; they are measured on the new footage, so that nothing the encoder says changes.
@@ -21,7 +21,7 @@ from lipsync_core.model.model_file import SpeechModel, read_model
 from .building import encoder_spec, feature_spec
 from .config import ModelConfig
 from .dataset import Footage
-from .networks import SpeakerNetwork, TrackEncoder
+from .networks import SpeakerNetwork, TrackEncoder, interpolate
 
 Array = NDArray[np.float32]
 
@@ -29,8 +29,10 @@ BUILT_IN = "built-in"
 """What the model for any voice is called where a model's path may be given."""
 
 DEFAULT_MODEL = "any_voice.lipsync3d"
-_RIDGE = 1e-3  # share of the codes' mean power added when decoders are fitted
-_MOST_COLUMNS = 60_000  # of the footage, on which norms are measured and decoders fitted: ten minutes
+_RIDGE = 1e-3  # share of the codes' mean power added when blendshapes are fitted to them
+_CODE_RIDGE = 0.1  # the same, when the code is fitted to a face
+_LEAST_POWER = 1e-6  # of the largest component's: what a face does not have has less
+_MOST_COLUMNS = 60_000  # of the footage, on which norms are measured and the code is fitted: ten minutes
 
 
 def default_model_path() -> Path | None:
@@ -74,7 +76,7 @@ def fits(model: SpeechModel, config: ModelConfig) -> bool:
 
 
 def start_from(model: SpeechModel, network: SpeakerNetwork, footage: Footage, config: ModelConfig) -> None:
-    """Put a model's encoder into a network, and fit the network's linear decoders to footage.
+    """Put a model's encoder into a network, and fit its code to footage: its numbers are the main motions of the face.
 
     Args:
         model: What to start from.
@@ -90,9 +92,9 @@ def start_from(model: SpeechModel, network: SpeakerNetwork, footage: Footage, co
         raise ConfigError("The starting model's encoder has another shape; leave [model] as it is, or start from none.")
     load_encoder(encoder, model.encoder_weights)
     features = encoder.standardise(footage.features[:_MOST_COLUMNS])[None]
-    heard = torch.nonzero(footage.columns < features.shape[1])[:, 0]
-    codes = _measured_codes(encoder, features, footage.columns[heard][None])
-    _fit_decoders(network, codes, footage, heard)
+    measure_norms(encoder, features)
+    frames = torch.nonzero((footage.columns < features.shape[1]) & (footage.known > 0))[:, 0]
+    _fit_code(network, encoder, features, footage, frames)
 
 
 def load_encoder(encoder: TrackEncoder, weights: Mapping[str, Array]) -> None:
@@ -111,13 +113,18 @@ def load_encoder(encoder: TrackEncoder, weights: Mapping[str, Array]) -> None:
 
 
 @torch.no_grad()
-def _measured_codes(encoder: TrackEncoder, features: Tensor, columns: Tensor) -> Tensor:
-    """Run a track through, give every batch norm the statistics of what passes it, and return the codes `(T, N)`."""
+def measure_norms(encoder: TrackEncoder, features: Tensor) -> None:
+    """Give every batch norm the statistics of what passes it, such that nothing changes that the encoder says.
+
+    Args:
+        encoder: As `load_encoder` leaves it; is in evaluation mode afterwards.
+        features: `(1, C, F)`, standardised.
+    """
     norms = [layer for layer in encoder.modules() if isinstance(layer, nn.BatchNorm1d)]
-    watches = [norm.register_forward_hook(partial(_take_statistics)) for norm in norms]
+    watches = [norm.register_forward_hook(_take_statistics) for norm in norms]
     encoder.eval()
     try:
-        return encoder(features, columns)[0]
+        encoder.hear(features)
     finally:
         for watch in watches:
             watch.remove()
@@ -134,22 +141,29 @@ def _take_statistics(norm: nn.BatchNorm1d, inputs: tuple[Tensor], _: Tensor) -> 
 
 
 @torch.no_grad()
-def _fit_decoders(network: SpeakerNetwork, codes: Tensor, footage: Footage, frames: Tensor) -> None:
-    """Fit the geometry and the blendshapes to the codes of some frames by ridge regression."""
-    known = footage.known[frames] > 0
-    codes, face = codes[known], footage.face(frames[known])
-    mean = codes.mean(0)
-    moved = (codes - mean).double()
-    curvature = moved.T @ moved
-    curvature += _RIDGE * curvature.diagonal().mean() * torch.eye(len(curvature), device=codes.device)
+def _fit_code(
+    network: SpeakerNetwork, encoder: TrackEncoder, features: Tensor, footage: Footage, frames: Tensor
+) -> None:
+    """Fit the code to the main motions that the geometry shows, and the blendshapes to the code (ridge regression)."""
+    positions = footage.columns[frames] / encoder.spec.code_stride
+    heard, face = interpolate(encoder.hear(features), positions[None])[0], footage.face(frames)
     if isinstance(network.geometry, nn.Linear):
-        offsets = face.offsets.flatten(1) - network.offset_mean
-        _regress(network.geometry, curvature, moved, mean, offsets)
-    _regress(network.blendshapes, curvature, moved, mean, face.blendshapes)
+        amounts = _amounts(face.offsets.flatten(1) - network.offset_mean, network.geometry.weight)
+        _regress(encoder.exit, heard, amounts, _CODE_RIDGE)
+    _regress(network.blendshapes, encoder.exit(heard), face.blendshapes, _RIDGE)
 
 
-def _regress(layer: nn.Linear, curvature: Tensor, moved: Tensor, mean: Tensor, wanted: Tensor) -> None:
-    centre = wanted.mean(0)
+def _amounts(offsets: Tensor, components: Tensor) -> Tensor:
+    """Return how much `(T, 1404)` offsets have of each of `(1404, N)` components; 0 of components that are nothing."""
+    power = components.square().sum(0)
+    return torch.where(power > _LEAST_POWER * power.max(), offsets @ components / power.clamp(min=1e-12), 0.0)
+
+
+def _regress(layer: nn.Linear, inputs: Tensor, wanted: Tensor, ridge: float) -> None:
+    mean, centre = inputs.mean(0), wanted.mean(0)
+    moved = (inputs - mean).double()
+    curvature = moved.T @ moved
+    curvature += ridge * curvature.diagonal().mean() * torch.eye(len(curvature), device=inputs.device)
     slope = torch.linalg.solve(curvature, moved.T @ (wanted - centre).double()).to(layer.weight.dtype)
     layer.weight.copy_(slope.T)
     layer.bias.copy_(centre - mean @ slope)

@@ -39,7 +39,7 @@ from training.cli import main  # noqa: E402
 from training.config import DataConfig, TrainingConfig, read_config  # noqa: E402
 from training.dataset import Hearing, PieceSampler, load_footage  # noqa: E402
 from training.losses import Face, anatomy_of, total_loss  # noqa: E402
-from training.starting_point import default_model_path, fits, start_from  # noqa: E402
+from training.starting_point import default_model_path, fits, load_encoder, measure_norms, start_from  # noqa: E402
 from training.virtual_speaker.articulation import BILABIALS  # noqa: E402
 
 UNVARIED = Variation(room=0, microphone=0, band=0, noise=0, codec=0, overload=0)
@@ -309,9 +309,10 @@ def test_a_network_that_starts_from_a_model_says_what_the_model_says() -> None:
     model, footage = tiny_model(), load_footage(loud_mouthed_clip(), FeatureSpec())
     network = untrained_network(footage, config)
 
-    start_from(model, network, footage, config.model)
-
+    load_encoder(network.encoder, model.encoder_weights)
     features = network.encoder.standardise(footage.features)[None]
+    measure_norms(network.encoder, features)
+
     with torch.no_grad():
         codes = network.eval().encoder(features, footage.columns[None])[0]
     speech = loud_mouthed_clip().takes[0]
@@ -319,13 +320,15 @@ def test_a_network_that_starts_from_a_model_says_what_the_model_says() -> None:
     np.testing.assert_allclose(codes[: len(wanted) - 30].numpy(), wanted[:-30], atol=2e-3)
 
 
-def test_it_starts_with_decoders_that_suit_the_new_face() -> None:
+def test_the_code_starts_as_the_main_motions_of_the_new_face() -> None:
     config = read_config(None, ["model.width=8", "model.channel_seconds=0.0"])
     footage = load_footage(loud_mouthed_clip(), FeatureSpec())
     network = untrained_network(footage, config)
 
+    motions = network.geometry.weight.detach().clone()
     start_from(tiny_model(), network, footage, config.model)
 
+    assert torch.equal(network.geometry.weight, motions)
     with torch.no_grad():
         heard = network.encoder.standardise(footage.features)[None]
         _, offsets, _ = network.eval()(heard, footage.columns[None])
