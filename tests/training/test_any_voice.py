@@ -198,6 +198,21 @@ def test_the_loss_of_blendshapes_is_that_of_the_meshes_they_pose(tracks: list[Sp
     assert float(cheap) == pytest.approx(float(total_loss(*faces, batch.known, anatomy, config.loss)), rel=1e-3)
 
 
+def test_open_lips_count_as_much_as_they_are_told_to(tracks: list[SpokenTrack]) -> None:
+    footage = corpus_footage(tracks[:2], FeatureSpec())
+    batch = PieceSampler(footage, CORPUS_FPS, Hearing(), DataConfig()).draw(torch.Generator().manual_seed(0))
+
+    losses = []
+    for weight in (0.0, 0.5, 1.0):
+        recipe = Recipe(CorpusOptions(), training=default_training(["model.width=8", f"loss.opening={weight}"]))
+        torch.manual_seed(0)
+        course = any_voice_course(recipe, footage, torch.device("cpu"))
+        losses.append(float(course.motion(course.network.eval(), batch)))
+
+    assert losses[2] > losses[0]
+    assert losses[1] == pytest.approx((losses[0] + losses[2]) / 2)
+
+
 def as_options(settings: Sequence[str]) -> list[str]:
     return [part for setting in settings for part in ("--set", setting)]
 
