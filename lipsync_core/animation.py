@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .archive import ArchiveFormat, read_archive, write_archive
 from .arrays import check_shape
 from .model.model_file import ModelDescription, SpeechModel
+from .phones.gestures import Gesture
 
 ANIMATION_FORMAT = ArchiveFormat("lipsync3d-animation", 1, "animation", "update LipSync3D")
 
@@ -28,6 +29,7 @@ class FaceAnimation:
         blendshape_names: Names of the `B` blendshapes.
         blendshapes: `(T, B)` float32, 0 to 1.
         description: The model that made it.
+        gestures: Contacts of lips and tongue and rests, by start; empty if the model hears no phones.
     """
 
     fps: float
@@ -37,6 +39,7 @@ class FaceAnimation:
     blendshape_names: tuple[str, ...]
     blendshapes: NDArray[np.float32]
     description: ModelDescription
+    gestures: tuple[Gesture, ...] = ()
 
     def __post_init__(self) -> None:
         sizes = check_shape("FaceAnimation.codes", self.codes, "T N")
@@ -77,6 +80,7 @@ def write_animation(path: Path, animation: FaceAnimation) -> None:
         "fps": animation.fps,
         "blendshapes": list(animation.blendshape_names),
         "description": asdict(animation.description),
+        "gestures": [[g.kind, g.start_seconds, g.end_seconds] for g in animation.gestures],
     }
     arrays: dict[str, NDArray[Any]] = {
         "times": animation.times,
@@ -103,4 +107,5 @@ def read_animation(path: Path) -> FaceAnimation:
         blendshape_names=tuple(header["blendshapes"]),
         blendshapes=arrays["blendshapes"],
         description=ModelDescription(**header["description"]),
+        gestures=tuple(Gesture(*gesture) for gesture in header.get("gestures", ())),
     )

@@ -15,6 +15,7 @@ from lipsync_core.errors import AudioError, FormatError
 from lipsync_core.face.arkit import ARKIT_NAMES, arkit_index
 from lipsync_core.face.basis import arkit_basis
 from lipsync_core.face.topology import LIP_GAP, POINT_COUNT, RIGID_POINTS, generic_face
+from lipsync_core.phones.phoneme import SILENCE
 from training.virtual_speaker.articulation import BILABIALS, Articulation, articulate
 from training.virtual_speaker.head import CHARACTER, VIRTUAL_SPEAKER, Head, HeadStyle, build_head
 from training.virtual_speaker.rendering import Light, Material, render
@@ -25,7 +26,7 @@ from training.virtual_speaker.speaker import (
     record_virtual_speaker,
     truth_path,
 )
-from training.virtual_speaker.speech import SILENCE, Speech, Voice, speak
+from training.virtual_speaker.speech import Speech, Voice, speak
 
 SENTENCE = "Bob may mop up."
 MET = 1e-5  # face units

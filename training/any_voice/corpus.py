@@ -20,10 +20,11 @@ from scipy import signal
 from lipsync_core.animation import frame_times
 from lipsync_core.audio.waveform import SPEECH_RATE, Waveform
 from lipsync_core.face.arkit import ARKIT_NAMES
+from lipsync_core.phones.phoneme import SILENCE, Phoneme
 from lipsync_core.progress import Progress, ignore_progress
 
 from ..virtual_speaker.articulation import Articulation, articulate
-from ..virtual_speaker.speech import SILENCE, Phoneme, Speech, speak
+from ..virtual_speaker.speech import Speech, speak
 from .acoustics import Samples, Variation, breath, noise, vary_sound
 from .texts import random_text
 from .voices import random_voice

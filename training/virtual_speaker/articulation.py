@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from lipsync_core.arrays import FloatArray
 from lipsync_core.face.arkit import ARKIT_NAMES, arkit_index
-
-from .speech import SILENCE, Phoneme
+from lipsync_core.phones.phoneme import SILENCE, Phoneme
 
 
 @dataclass(frozen=True)

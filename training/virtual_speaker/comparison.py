@@ -11,11 +11,11 @@ from lipsync_core.capture.clip import Take
 from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width
 from lipsync_core.face.topology import RIGID_POINTS
 from lipsync_core.model.model_file import SpeechModel
+from lipsync_core.phones.phoneme import Phoneme
 from lipsync_core.synthesis import predict_codes
 
 from ..measures.lips import correlation
 from .speaker import VirtualSpeakerTruth
-from .speech import Phoneme
 
 BILABIALS = ("p", "b", "m")
 _TOLERANCE = 1  # frames that a closure may come early or late

@@ -18,12 +18,13 @@ from lipsync_core.audio.waveform import Waveform
 from lipsync_core.errors import FormatError
 from lipsync_core.face.arkit import ARKIT_NAMES, arkit_index
 from lipsync_core.face.topology import POINT_COUNT
+from lipsync_core.phones.phoneme import Phoneme
 from lipsync_core.progress import Progress, ignore_progress
 
 from .articulation import Articulation, articulate
 from .head import VIRTUAL_SPEAKER, Head, HeadStyle, build_head
 from .rendering import Light, Material, render, to_linear
-from .speech import Phoneme, Speech, Voice, join, speak
+from .speech import Speech, Voice, join, speak
 
 _TRUTH_VERSION = 1
 _TO_PICTURE = np.array([1, -1, 1], np.float32)  # y up to y down

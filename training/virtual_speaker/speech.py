@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from lipsync_core.arrays import FloatArray
 from lipsync_core.audio.waveform import Waveform
 from lipsync_core.errors import AudioError, MissingDependencyError
+from lipsync_core.phones.phoneme import SILENCE, Phoneme
 
-SILENCE = ""  # the symbol of a pause
 REST_SECONDS = 0.3  # of closed mouth before and after each sentence
 
 # espeak-ng's speak_lib.h
@@ -41,15 +41,6 @@ class Voice:
     rate: int = 150
     pitch: int = 45
     pitch_range: int = 60
-
-
-@dataclass(frozen=True)
-class Phoneme:
-    """One sound of speech: its IPA symbol without length and stress, and when it lasts."""
-
-    symbol: str
-    start_seconds: float
-    end_seconds: float
 
 
 @dataclass(frozen=True)
