@@ -9,6 +9,7 @@ from torch import nn
 
 from lipsync_core.audio.features import FeatureSpec
 from lipsync_core.model.encoders import WINDOW_COLUMNS, EncoderSpec
+from lipsync_core.phones.classes import PHONE_CLASSES
 
 from .config import ModelConfig, TrainingConfig
 from .dataset import Footage, Hearing
@@ -32,6 +33,7 @@ def encoder_spec(config: ModelConfig) -> EncoderSpec:
         code_stride=config.code_stride if config.encoder == "track" else 1,
         fast_dilations=config.fast_dilations if config.encoder == "track" else (),
         slow_dilations=config.slow_dilations if config.encoder == "track" else (),
+        phones=PHONE_CLASSES if config.phones and config.encoder == "track" else (),
     )
 
 

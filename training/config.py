@@ -43,6 +43,8 @@ class ModelConfig:
     slow_dilations: tuple[int, ...] = (1, 2, 4, 8)
     """Residual blocks of the `track` encoder after the stride, by dilation."""
 
+    phones: bool = False
+    """Whether the `track` encoder also says which phone class is heard; its footage must know."""
     geometry_units: int = 150
     """Hidden units of the `paper` geometry decoder."""
 
@@ -91,6 +93,8 @@ class LossConfig:
     opening: float = 0.5
     """Weight of the squared error of the lip gap, however far open, of both as well; `squared` only."""
 
+    phone: float = 3.0
+    """Weight of the cross-entropy of the phone classes, where the network has them and the footage knows them."""
     blendshape: float = 20.0
     """Weight of the mean absolute error of the blendshapes."""
 

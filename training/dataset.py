@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Self
 
 import numpy as np
@@ -28,6 +28,7 @@ class Footage:
         blendshapes: `(T, B)`.
         known: `(T,)` 1 where the face was found, else 0.
         last_frame: `(T,)` index of the last frame of the same take.
+        phones: `(C,)` int64, the phone class said at each column, -1 where it is not known; empty if it never is.
     """
 
     features: Tensor
@@ -36,6 +37,7 @@ class Footage:
     blendshapes: Tensor
     known: Tensor
     last_frame: Tensor
+    phones: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.int64))
 
     def to(self, device: torch.device) -> Self:
         """Return the same on another device."""
@@ -60,6 +62,7 @@ class Batch:
         face: What was tracked.
         known: `(B, T)` 1 where there is a face, 0 where it was not found or the take has ended.
         frames: `(B, T)` number of each frame in the footage.
+        phones: `(B, C)` int64, the phone class said at each column, -1 where it is not known; None if it never is.
     """
 
     features: Tensor
@@ -67,6 +70,7 @@ class Batch:
     face: Face
     known: Tensor
     frames: Tensor
+    phones: Tensor | None = None
 
 
 def load_footage(clip: Clip, spec: FeatureSpec) -> Footage:
@@ -148,6 +152,7 @@ class PieceSampler:
             face=footage.face(frames),
             known=footage.known[frames] * (wanted <= last),
             frames=frames,
+            phones=footage.phones[heard] if len(footage.phones) else None,
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from lipsync_core.face.basis import arkit_basis
 from lipsync_core.face.topology import LIPS, LOWER_INNER_LIP, POINT_COUNT, UPPER_INNER_LIP
@@ -16,6 +16,7 @@ from lipsync_core.face.topology import LIPS, LOWER_INNER_LIP, POINT_COUNT, UPPER
 from .config import LossConfig
 
 _PERCENT = 100.0  # errors are counted in percent of the eye distance, so that terms are of the order of one
+_LABEL_SMOOTHING = 0.05  # phones begin and end gradually, and no alignment is exact
 _CLOSE = 0.03  # a lip gap of this many face units counts 1 / e of a closed one
 
 
@@ -115,6 +116,22 @@ def opening_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:
 def blendshape_loss(predicted: Tensor, target: Tensor, known: Tensor) -> Tensor:
     """Return the mean absolute error of `(B, T, N)` weights (R_bs, section 3.2)."""
     return _mean((predicted - target).abs().mean(-1), known)
+
+
+def phone_loss(logits: Tensor, phones: Tensor) -> Tensor:
+    """Return the mean cross-entropy of phone classes, of the steps at which the class is known.
+
+    Args:
+        logits: `(B, S, K)` at each code step.
+        phones: `(B, C)` int64, the class said at each feature column, -1 where it is not known.
+    """
+    stride = -(-phones.shape[1] // logits.shape[1])
+    said = phones[:, ::stride]
+    known = (said >= 0).sum().clamp(min=1)
+    losses = nn.functional.cross_entropy(
+        logits.flatten(0, 1), said.flatten(), ignore_index=-1, reduction="sum", label_smoothing=_LABEL_SMOOTHING
+    )
+    return losses / known
 
 
 def inner_lip_gaps(offsets: Tensor, neutral: Tensor) -> Tensor:

@@ -54,6 +54,7 @@ class TrackEncoder(nn.Module):
         self.slow = nn.ModuleList(ResidualBlock(width, d, dropout) for d in spec.slow_dilations)
         self.exit_norm = nn.BatchNorm1d(width)
         self.exit = nn.Linear(width, spec.code_size)
+        self.phones = nn.Linear(width, len(spec.phones)) if spec.phones else None
 
     def standardise(self, features: Tensor) -> Tensor:
         """Bring `(..., F)` features to mean 0 and deviation 1 in every band."""
@@ -69,8 +70,17 @@ class TrackEncoder(nn.Module):
         Returns:
             `(B, T, code_size)`.
         """
-        steps = self.exit(self.hear(features))  # (B, S, width) -> (B, S, code_size)
-        return interpolate(steps, columns / self.spec.code_stride)
+        return self.listen(features, columns)[0]
+
+    def listen(self, features: Tensor, columns: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Encode standardised features, and say what is heard.
+
+        Returns:
+            `(B, T, code_size)`, and `(B, S, K)` logits of the phone classes at each code step if there are any.
+        """
+        heard = self.hear(features)  # (B, S, width)
+        code = interpolate(self.exit(heard), columns / self.spec.code_stride)
+        return code, self.phones(heard) if self.phones else None
 
     def hear(self, features: Tensor) -> Tensor:
         """Return what the code is read from, at each of its steps: `(B, S, width)` of `(B, C, F)` features."""
@@ -178,6 +188,12 @@ class SpeakerNetwork(nn.Module):
         """
         code = self.encoder(features, columns)
         return code, *self.decode(code)
+
+    def listen(self, features: Tensor, columns: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the code `(B, T, N)`, and the logits `(B, S, K)` of the phone classes if the encoder has them."""
+        if isinstance(self.encoder, TrackEncoder):
+            return self.encoder.listen(features, columns)
+        return self.encoder(features, columns), None
 
     def decode(self, code: Tensor) -> tuple[Tensor, Tensor]:
         """Turn codes `(B, T, N)` into `(B, T, 468, 3)` offsets and `(B, T, blendshapes)` weights."""

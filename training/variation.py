@@ -25,6 +25,7 @@ def at_other_tempos(batch: Batch, config: DataConfig, generator: torch.Generator
     return replace(
         batch,
         features=_read(features, wanted, dim=1),
+        phones=None if batch.phones is None else _nearest(batch.phones, wanted),
         columns=(batch.columns - middle) / factor.to(batch.columns.dtype) + middle,
     )
 
@@ -54,6 +55,11 @@ def _in_other_voices(features: Tensor, config: DataConfig, generator: torch.Gene
     batch, _, bands = features.shape
     factor = 1 + config.voice * _between(-1, 1, batch, generator)
     return _read(features, (torch.arange(bands) * factor[:, None]).to(features.device), dim=2)
+
+
+def _nearest(values: Tensor, positions: Tensor) -> Tensor:
+    """Read `(B, C)` values at the steps nearest to positions `(B, n)`; the ends are held."""
+    return values.gather(1, positions.round().long().clamp(0, values.shape[1] - 1))
 
 
 def _between(low: float, high: float, count: int, generator: torch.Generator) -> Tensor:

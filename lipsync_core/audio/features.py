@@ -26,7 +26,7 @@ _BINS = 256  # bins 1..256: the constant is dropped, which leaves the paper's 25
 _SPEECH_LEVEL = 0.1  # RMS that the loud parts of every track are brought to (-20 dBFS)
 _LOUD_DECIBELS = 20.0  # columns within this of the loudest count as loud
 _LARGEST_GAIN = 30.0  # a whisper is raised by at most this factor, so that room noise stays noise
-_MARGIN_SECONDS = 0.5  # silence put before and after a track
+MARGIN_SECONDS = 0.5  # silence put before and after a track
 _COMPRESSION = 0.3  # exponent that flattens the range of magnitudes; the paper gives none
 _CHANNEL_REACH_SECONDS = 30  # to either side, over which a channel's spectrum is taken
 _SPEECH_SPECTRUM = (
@@ -112,7 +112,7 @@ def hear(waveform: Waveform, seconds: NDArray[np.float64], spec: FeatureSpec) ->
         spec: What to compute.
     """
     sound = normalise_level(waveform.at_rate(spec.sample_rate))
-    margin = round(_MARGIN_SECONDS * spec.column_rate)
+    margin = round(MARGIN_SECONDS * spec.column_rate)
     padded = np.pad(sound.samples, margin * spec.hop_length)
     features = audio_features(Waveform(padded, spec.sample_rate), spec)
     if spec.channel_seconds and spec.kind == "log_mel":

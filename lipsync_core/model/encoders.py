@@ -1,6 +1,7 @@
 """The two audio encoders, run with NumPy: features of a whole track in, one code per animation frame out.
 
-`track` is a small dilated convolution network over log-mel bands. `paper` is the twelve-layer network of Lahiri et
+`track` is a small dilated convolution network over log-mel bands; it may have a second head that says which phone class
+is heard. `paper` is the twelve-layer network of Lahiri et
 al. 2021, section 3.2. `training/networks` holds the same two in torch; a test holds them equal.
 """
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import FormatError
 from ..progress import Progress, ignore_progress
-from .layers import Sequence, convolve, interpolate, leaky_relu
+from .layers import Sequence, convolve, interpolate, leaky_relu, log_softmax
 
 EncoderKind = Literal["track", "paper"]
 Weights = Mapping[str, NDArray[np.float32]]
@@ -34,6 +35,7 @@ class EncoderSpec:
         code_stride: Feature columns per code step (`track`).
         fast_dilations: Dilations of the residual blocks at the rate of the columns (`track`).
         slow_dilations: Dilations of the residual blocks at the rate of the code (`track`).
+        phones: Names of the phone classes that its second head tells apart (`track`); empty if it has none.
     """
 
     kind: EncoderKind = "track"
@@ -41,6 +43,7 @@ class EncoderSpec:
     code_stride: int = 2
     fast_dilations: tuple[int, ...] = (1,)
     slow_dilations: tuple[int, ...] = (1, 2, 4, 8)
+    phones: tuple[str, ...] = ()
 
     def to_header(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -65,6 +68,19 @@ class EncoderSpec:
         return -(-fast // self.code_stride) + sum(self.slow_dilations) + 1
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder says of a track.
+
+    Attributes:
+        codes: `(T, code_size)` float32, one code per frame.
+        phones: `(S, K)` float32, log-probabilities of `EncoderSpec.phones` at every code step; `K` is 0 without them.
+    """
+
+    codes: NDArray[np.float32]
+    phones: NDArray[np.float32]
+
+
 def encode(
     features: NDArray[np.float32],
     columns: NDArray[np.float64],
@@ -72,7 +88,18 @@ def encode(
     weights: Weights,
     progress: Progress = ignore_progress,
 ) -> NDArray[np.float32]:
-    """Turn a track's features into the code of each frame.
+    """Turn a track's features into the code of each frame, `(T, code_size)` float32; `listen` says what of what."""
+    return listen(features, columns, spec, weights, progress).codes
+
+
+def listen(
+    features: NDArray[np.float32],
+    columns: NDArray[np.float64],
+    spec: EncoderSpec,
+    weights: Weights,
+    progress: Progress = ignore_progress,
+) -> Encoded:
+    """Turn a track's features into the code of each frame, and into what is said at each code step.
 
     Args:
         features: `(C, F)`, one column per hop.
@@ -80,20 +107,18 @@ def encode(
         spec: The encoder's shape.
         weights: Its arrays by name.
         progress: Told the share done.
-
-    Returns:
-        `(T, code_size)` float32.
     """
     if spec.kind == "paper":
-        return _encode_windows(features, columns, weights, progress)
+        return Encoded(_encode_windows(features, columns, weights, progress), np.zeros((0, 0), np.float32))
     steps = _encode_track(features, spec, weights, progress)
-    return interpolate(steps, columns / spec.code_stride)
+    codes, logits = steps[:, : spec.code_size], steps[:, spec.code_size :]
+    return Encoded(interpolate(codes, columns / spec.code_stride), log_softmax(logits))
 
 
 def _encode_track(
     features: NDArray[np.float32], spec: EncoderSpec, weights: Weights, progress: Progress
 ) -> NDArray[np.float32]:
-    """Run the track encoder block by block, each with enough of its neighbours to be exact: `(S, code_size)`."""
+    """Run the track encoder block by block, each with enough of its neighbours to be exact: `(S, code_size + K)`."""
     stride, reach = spec.code_stride, spec.reach_steps
     step_count = -(-len(features) // stride)
     standardised = (features - weights["band_mean"]) / weights["band_deviation"]
@@ -115,7 +140,8 @@ def _track_block(x: Sequence, spec: EncoderSpec, weights: Weights) -> Sequence:
     for index, dilation in enumerate(spec.slow_dilations):
         x = _residual(x, f"slow.{index}", dilation, weights)
     x = leaky_relu(_normalised(x, "exit_norm", weights))
-    return x @ weights["exit.weight"] + weights["exit.bias"]  # (S, width) -> (S, code_size)
+    heads = ("exit", "phones") if spec.phones else ("exit",)
+    return np.concatenate([x @ weights[f"{head}.weight"] + weights[f"{head}.bias"] for head in heads], axis=1)
 
 
 def _residual(x: Sequence, name: str, dilation: int, weights: Weights) -> Sequence:

@@ -39,6 +39,14 @@ def leaky_relu(x: Sequence) -> Sequence:
     return np.maximum(x, LEAKY_SLOPE * x)
 
 
+def log_softmax(x: Sequence) -> Sequence:
+    """Turn `(T, K)` logits into log-probabilities, each row on its own."""
+    if x.shape[1] == 0:
+        return x
+    shifted = x - x.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)), np.float32)
+
+
 def interpolate(x: Sequence, positions: NDArray[np.float64]) -> Sequence:
     """Read a sequence `(T, C)` between its steps, linearly, at `(P,)` positions; the ends are held."""
     positions = np.clip(positions, 0, len(x) - 1)

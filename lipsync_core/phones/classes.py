@@ -7,9 +7,9 @@ articulation too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from .phoneme import SILENCE
+from .phoneme import SILENCE, Phoneme
 
 BREATH = "breath"
 """The class of what is heard and is no speech: breath, noise, music."""
@@ -154,3 +154,11 @@ def classes_of(symbol: str) -> tuple[str, ...]:
             parts.append(_CLASS_OF_SYMBOL[rest[:taken]])
         rest = rest[max(taken, 1) :]
     return tuple(parts) or (_UNKNOWN,)
+
+
+def class_starts(phoneme: Phoneme) -> Iterator[tuple[str, float]]:
+    """Yield the classes that a phoneme passes through and when each begins, s; they share its time evenly."""
+    names = classes_of(phoneme.symbol)
+    length = (phoneme.end_seconds - phoneme.start_seconds) / len(names)
+    for index, name in enumerate(names):
+        yield name, phoneme.start_seconds + index * length

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from .classes import LIP_TO_TEETH, LIPS_CLOSED, NO_SPEECH, TONGUE_TO_RIDGE, TONGUE_TO_TEETH, classes_of
+from .classes import LIP_TO_TEETH, LIPS_CLOSED, NO_SPEECH, TONGUE_TO_RIDGE, TONGUE_TO_TEETH, class_starts
 from .phoneme import Phoneme
 
 GestureKind: TypeAlias = Literal["lips_closed", "lip_to_teeth", "tongue_to_teeth", "tongue_to_ridge", "rest"]
@@ -55,10 +55,9 @@ def gestures_of_phones(phonemes: Sequence[Phoneme]) -> tuple[Gesture, ...]:
 
 
 def _of_one(phoneme: Phoneme) -> Iterator[Gesture]:
-    names = classes_of(phoneme.symbol)
-    length = (phoneme.end_seconds - phoneme.start_seconds) / len(names)
-    for index, name in enumerate(names):
-        start = phoneme.start_seconds + index * length
+    spans = list(class_starts(phoneme))
+    length = (phoneme.end_seconds - phoneme.start_seconds) / len(spans)
+    for name, start in spans:
         for kind, classes in CLASSES_OF_GESTURE.items():
             if name in classes:
                 yield Gesture(kind, start, start + length)

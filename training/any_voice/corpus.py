@@ -20,6 +20,7 @@ from scipy import signal
 from lipsync_core.animation import frame_times
 from lipsync_core.audio.waveform import SPEECH_RATE, Waveform
 from lipsync_core.face.arkit import ARKIT_NAMES
+from lipsync_core.phones.classes import BREATH
 from lipsync_core.phones.phoneme import SILENCE, Phoneme
 from lipsync_core.progress import Progress, ignore_progress
 
@@ -119,7 +120,7 @@ def make_portion(options: CorpusOptions, seconds: float, seed: np.random.SeedSeq
     dry: list[SpokenTrack] = []
     while sum(track.waveform.duration for track in dry) < seconds:
         dry.append(_silent_track(rng) if rng.random() < options.without_speech else _spoken_track(options, rng))
-    voices = [track.waveform.samples for track in dry if track.phonemes]
+    voices = [track.waveform.samples for track in dry if len(track.phonemes) > 1]
     return [_varied(track, voices, options, rng) for track in dry]
 
 
@@ -159,7 +160,8 @@ def _spoken_track(options: CorpusOptions, rng: np.random.Generator) -> SpokenTra
 def _silent_track(rng: np.random.Generator) -> SpokenTrack:
     waveform = Waveform(noise(round(rng.uniform(2, 6) * SPEECH_RATE), rng), SPEECH_RATE)
     seconds = motion_times(waveform)
-    return SpokenTrack(waveform, seconds, np.zeros((len(seconds), len(SHAPES)), np.float32))
+    still = np.zeros((len(seconds), len(SHAPES)), np.float32)
+    return SpokenTrack(waveform, seconds, still, (Phoneme(BREATH, 0.0, waveform.duration),))
 
 
 def _conversation(rng: np.random.Generator) -> Speech:

@@ -10,13 +10,24 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lipsync_core.audio.features import FeatureSpec, hear
+from lipsync_core.audio.features import MARGIN_SECONDS, FeatureSpec, hear
 from lipsync_core.face.basis import arkit_basis
 from lipsync_core.face.topology import generic_face
+from lipsync_core.phones.classes import class_index, class_starts
+from lipsync_core.phones.phoneme import SILENCE
 
 from ..config import DataConfig, LossConfig
 from ..dataset import Batch, Footage
-from ..losses import Anatomy, Face, anatomy_of, blendshape_loss, closure_loss, opening_loss, vertex_importance
+from ..losses import (
+    Anatomy,
+    Face,
+    anatomy_of,
+    blendshape_loss,
+    closure_loss,
+    opening_loss,
+    phone_loss,
+    vertex_importance,
+)
 from ..networks import SpeakerNetwork
 from ..variation import vary
 from .corpus import SHAPES, SpokenTrack
@@ -62,18 +73,22 @@ class PosedLesson:
 
     def __call__(self, network: SpeakerNetwork, batch: Batch) -> Tensor:
         """Return the loss of a batch."""
-        predicted = network.blendshapes(network.encoder(batch.features, batch.columns))
+        code, logits = network.listen(batch.features, batch.columns)
+        predicted = network.blendshapes(code)
         target, known = batch.face.blendshapes, batch.known
         error = predicted - target
         rest = self.anatomy.neutral_gaps
         gap, wanted = (rest + w.clamp(0, 1) @ self.anatomy.gap_of_shapes for w in (predicted, target))
-        return (
+        loss = (
             self.weights.vertex * self._mean_square(error, known)
             + self.weights.motion * self._mean_square(error.diff(dim=1), known[:, 1:] * known[:, :-1])
             + 2 * self.weights.closure * closure_loss(gap, wanted, known)
             + 2 * self.weights.opening * opening_loss(gap, wanted, known)
             + self.weights.blendshape * blendshape_loss(predicted, target, known)
         )
+        if logits is not None and batch.phones is not None:
+            loss = loss + self.weights.phone * phone_loss(logits, batch.phones)
+        return loss
 
     def _mean_square(self, error: Tensor, known: Tensor) -> Tensor:
         squared = ((error @ self.metric) * error).sum(-1)
@@ -82,13 +97,14 @@ class PosedLesson:
 
 def corpus_footage(tracks: Iterable[SpokenTrack], spec: FeatureSpec) -> PosedFootage:
     """Compute what is heard of every track, and lay all tracks end to end."""
-    features, columns, weights, known, last = [], [], [], [], []
+    features, columns, weights, known, last, phones = [], [], [], [], [], []
     column_count = frame_count = 0
     for track in tracks:
         heard = hear(track.waveform, track.seconds, spec)
         features.append(heard.features)
         columns.append(heard.columns + column_count)
         weights.append(track.weights)
+        phones.append(column_phones(track, spec, len(heard.features)))
         known.append(np.full(len(track.seconds), track.importance, np.float32))
         column_count += len(heard.features)
         frame_count += len(track.seconds)
@@ -101,7 +117,20 @@ def corpus_footage(tracks: Iterable[SpokenTrack], spec: FeatureSpec) -> PosedFoo
         blendshapes=posed,
         known=torch.from_numpy(np.concatenate(known)),
         last_frame=torch.from_numpy(np.concatenate(last)),
+        phones=torch.from_numpy(np.concatenate(phones)),
     )
+
+
+def column_phones(track: SpokenTrack, spec: FeatureSpec, column_count: int) -> NDArray[np.int64]:
+    """Return the phone class that is said at each of a track's feature columns, `(C,)`, -1 where it is not known."""
+    if not track.phonemes:
+        return np.full(column_count, -1)
+    spans = [(name, start) for phoneme in track.phonemes for name, start in class_starts(phoneme)]
+    starts = np.array([start for _, start in spans])
+    names = np.array([class_index(SILENCE), *(class_index(name) for name, _ in spans), class_index(SILENCE)])
+    times = np.arange(column_count) / spec.column_rate - MARGIN_SECONDS
+    place = np.searchsorted(starts, times, side="right")
+    return names[np.where(times < track.phonemes[-1].end_seconds, place, -1)]
 
 
 def shape_deltas() -> NDArray[np.float32]:

@@ -28,6 +28,7 @@ LICENCE = "GPL-3.0-or-later"
 SETTINGS: tuple[str, ...] = (
     'model.texture="none"',
     'model.geometry="posed"',
+    "model.phones=true",
     "data.held_out=0.0",
     "data.batch_size=5",
     "data.tempo=0.0",  # the corpus holds many
