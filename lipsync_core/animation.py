@@ -68,10 +68,14 @@ def frame_times(frame_count: int, fps: float) -> NDArray[np.float64]:
     return (np.arange(frame_count) + 0.5) / fps
 
 
-def animation_from_codes(codes: NDArray[np.float32], fps: float, model: SpeechModel) -> FaceAnimation:
+def animation_from_codes(
+    codes: NDArray[np.float32], fps: float, model: SpeechModel, gestures: tuple[Gesture, ...] = ()
+) -> FaceAnimation:
     """Decode `(T, N)` codes with a model's two linear decoders."""
     blendshapes = np.clip(codes @ model.blendshape_weights + model.blendshape_bias, 0, 1)
-    return FaceAnimation(fps, codes, model.base, model.shapes, model.blendshape_names, blendshapes, model.description)
+    return FaceAnimation(
+        fps, codes, model.base, model.shapes, model.blendshape_names, blendshapes, model.description, gestures
+    )
 
 
 def write_animation(path: Path, animation: FaceAnimation) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .animation import FaceAnimation, animation_from_codes, frame_times
-from .audio.features import hear
+from .audio.features import MARGIN_SECONDS, hear
 from .audio.waveform import Waveform
 from .errors import AudioError
-from .model.encoders import encode
+from .face.contact import with_contacts
+from .model.encoders import listen
 from .model.model_file import SpeechModel
+from .phones.evidence import PhoneEvidence
+from .phones.gestures import Gesture, gestures_heard
 from .progress import Progress, ignore_progress, part_of
 
 _CRISP_SECONDS = 0.08  # deviation of the mean that crispness goes away from
@@ -40,7 +44,23 @@ def synthesize(
         raise AudioError(f"The sound lasts {waveform.duration:.2f} s, too short to speak; choose a longer one.")
     rate = fps or model.description.fps
     times = frame_times(math.ceil(waveform.duration * rate - 1e-6), rate)
-    return animation_from_codes(predict_codes(model, waveform, times, progress), rate, model)
+    spoken = predict(model, waveform, times, progress)
+    return animation_from_codes(spoken.codes, rate, model, spoken.gestures)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What a model makes of a sound.
+
+    Attributes:
+        codes: `(T, N)` float32, with the contacts of the gestures in them.
+        gestures: What was decided on, by start; none if the model hears no phones.
+        phones: What was heard; None if the model hears no phones.
+    """
+
+    codes: NDArray[np.float32]
+    gestures: tuple[Gesture, ...] = ()
+    phones: PhoneEvidence | None = None
 
 
 def predict_codes(
@@ -49,6 +69,16 @@ def predict_codes(
     seconds: NDArray[np.float64],
     progress: Progress = ignore_progress,
 ) -> NDArray[np.float32]:
+    """Return the codes of `predict`, `(T, N)` float32."""
+    return predict(model, waveform, seconds, progress).codes
+
+
+def predict(
+    model: SpeechModel,
+    waveform: Waveform,
+    seconds: NDArray[np.float64],
+    progress: Progress = ignore_progress,
+) -> Spoken:
     """Predict the code of a face at given times of a sound.
 
     Args:
@@ -56,15 +86,24 @@ def predict_codes(
         waveform: What is said.
         seconds: `(T,)` times from the first sample, s.
         progress: Told the share done.
-
-    Returns:
-        `(T, N)` float32.
     """
     heard = hear(waveform, seconds, model.features)
     progress(0.2)
     report = part_of(progress, 0.2, 1.0)
-    codes = encode(heard.features, heard.columns, model.encoder, model.encoder_weights, report)
-    return crisp(codes.astype(np.float32), seconds, model.crispness)
+    encoded = listen(heard.features, heard.columns, model.encoder, model.encoder_weights, report)
+    codes = crisp(encoded.codes.astype(np.float32), seconds, model.crispness)
+    if not model.encoder.phones:
+        return Spoken(codes)
+    phones = _evidence(encoded.phones, model, waveform.duration)
+    gestures = gestures_heard(phones)
+    return Spoken(with_contacts(codes, seconds, gestures, (model.neutral, model.base, model.shapes)), gestures, phones)
+
+
+def _evidence(log_probabilities: NDArray[np.float32], model: SpeechModel, duration: float) -> PhoneEvidence:
+    """Return what is heard from the sound's first sample to its last; the margins of silence are cut off."""
+    step = model.encoder.code_stride / model.features.column_rate
+    first = round(MARGIN_SECONDS / step)
+    return PhoneEvidence(step, log_probabilities[first : first + max(1, math.ceil(duration / step))])
 
 
 def crisp(codes: NDArray[np.float32], seconds: NDArray[np.float64], amount: float) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,6 +17,10 @@ from lipsync_core.errors import AudioError, MissingDependencyError
 from lipsync_core.phones.phoneme import SILENCE, Phoneme
 
 REST_SECONDS = 0.3  # of closed mouth before and after each sentence
+
+STOPS = frozenset("ptkbdɡgqcɟʈɖɢʔ")
+_HELD = 1e-3  # share of the peak under which a mouth is taken to be shut
+_LEAST_HOLD_SECONDS = 0.01
 
 # espeak-ng's speak_lib.h
 _AUDIO_OUTPUT_RETRIEVAL = 1
@@ -88,7 +92,7 @@ def speak(text: str, voice: Voice | None = None) -> Speech:
     starts += [(_plain(name), len(rest) / sample_rate + sample / sample_rate) for name, sample in onsets]
     starts.append((SILENCE, (len(rest) + len(samples)) / sample_rate))
     waveform = Waveform(np.concatenate([rest, samples, rest]), sample_rate)
-    return Speech(waveform, tuple(_phonemes(starts, waveform.duration)))
+    return Speech(waveform, tuple(with_holds(list(_phonemes(starts, waveform.duration)), waveform)))
 
 
 def join(speeches: list[Speech]) -> Speech:
@@ -99,6 +103,22 @@ def join(speeches: list[Speech]) -> Speech:
         phonemes += [Phoneme(p.symbol, start + p.start_seconds, start + p.end_seconds) for p in speech.phonemes]
         start += speech.waveform.duration
     return Speech(Waveform(np.concatenate(samples), speeches[0].waveform.sample_rate), tuple(phonemes))
+
+
+def with_holds(phonemes: Sequence[Phoneme], waveform: Waveform) -> Iterator[Phoneme]:
+    """Give each stop the silence before its burst, during which the mouth is closed.
+
+    espeak-ng counts that hold to the sound before; phoneticians, and alignments of recorded speech, to the stop.
+    """
+    heard = np.abs(waveform.samples) > _HELD * max(float(np.abs(waveform.samples).max()), 1e-6)
+    carried = 0.0
+    for phoneme, following in zip(phonemes, [*phonemes[1:], None], strict=True):
+        start, carried = phoneme.start_seconds - carried, 0.0
+        if following and phoneme.symbol != SILENCE and following.symbol[:1] in STOPS:
+            first, last = (round(t * waveform.sample_rate) for t in (phoneme.start_seconds, phoneme.end_seconds))
+            quiet = int(np.argmax(heard[first:last][::-1])) / waveform.sample_rate if heard[first:last].any() else 0.0
+            carried = quiet if quiet >= _LEAST_HOLD_SECONDS else 0.0
+        yield Phoneme(phoneme.symbol, start, phoneme.end_seconds - carried)
 
 
 def _phonemes(starts: list[tuple[str, float]], end: float) -> Iterator[Phoneme]:
