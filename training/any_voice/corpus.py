@@ -27,6 +27,7 @@ from lipsync_core.progress import Progress, ignore_progress
 from ..virtual_speaker.articulation import Articulation, articulate
 from ..virtual_speaker.speech import Speech, speak
 from .acoustics import Samples, Variation, breath, noise, vary_sound
+from .recorded_voices import installed_voices, recorded_speeches
 from .texts import random_text
 from .voices import random_voice
 
@@ -38,6 +39,7 @@ _PORTION_SECONDS = 60.0
 _SHORTEST_PAUSE = 0.12  # s; a shorter one is part of a sound, such as the hold of a stop
 _SPEECH_PEAK = 0.5
 _SYNTHETIC_IMPORTANCE = 0.35
+_RECORDED_TRACT_REACH = 0.5  # share of the widest range of throats: recorded ones are some already
 _TALLEST, _SMALLEST = 0.8, 1.25  # length of the vocal tract, as a factor on every frequency
 
 
@@ -51,6 +53,7 @@ class CorpusOptions:
         variation: How the sound is varied.
         strength_spread: Deviation of the logarithm of the articulation's strength from track to track.
         without_speech: Share of the tracks in which nobody speaks: the mouth rests through any noise.
+        recorded: Share of the others spoken by recorded voices, where any are installed; the rest by espeak-ng.
     """
 
     seconds: float = 3600.0
@@ -58,6 +61,7 @@ class CorpusOptions:
     variation: Variation = field(default_factory=Variation)
     strength_spread: float = 0.15
     without_speech: float = 0.03
+    recorded: float = 0.6
 
 
 @dataclass(frozen=True)
@@ -118,8 +122,14 @@ def make_portion(options: CorpusOptions, seconds: float, seed: np.random.SeedSeq
     """Make some tracks that last about so many seconds; what is heard behind each are the others of the portion."""
     rng = np.random.default_rng(seed)
     dry: list[SpokenTrack] = []
+    recorded = recorded_speeches(installed_voices(), rng) if installed_voices() else None
     while sum(track.waveform.duration for track in dry) < seconds:
-        dry.append(_silent_track(rng) if rng.random() < options.without_speech else _spoken_track(options, rng))
+        if rng.random() < options.without_speech:
+            dry.append(_silent_track(rng))
+        elif recorded and rng.random() < options.recorded:
+            dry.append(_spoken_track(next(recorded), options, rng, _RECORDED_TRACT_REACH))
+        else:
+            dry.append(_spoken_track(_conversation(rng), options, rng))
     voices = [track.waveform.samples for track in dry if len(track.phonemes) > 1]
     return [_varied(track, voices, options, rng) for track in dry]
 
@@ -146,10 +156,11 @@ def motion_times(waveform: Waveform) -> NDArray[np.float64]:
     return frame_times(max(2, int(waveform.duration * CORPUS_FPS)), CORPUS_FPS)
 
 
-def _spoken_track(options: CorpusOptions, rng: np.random.Generator) -> SpokenTrack:
-    """Let one voice say one to three things, with pauses between them."""
-    speech = _conversation(rng)
-    waveform, factor = retimed(speech.waveform, random_tract(rng))
+def _spoken_track(
+    speech: Speech, options: CorpusOptions, rng: np.random.Generator, tract_reach: float = 1.0
+) -> SpokenTrack:
+    """Let another throat say something, with the mouth moved by rules."""
+    waveform, factor = retimed(speech.waveform, random_tract(rng, tract_reach))
     phonemes = tuple(Phoneme(p.symbol, p.start_seconds / factor, p.end_seconds / factor) for p in speech.phonemes)
     seconds = motion_times(waveform)
     articulation = Articulation(strength=float(np.exp(rng.normal(0, options.strength_spread))))
@@ -165,6 +176,7 @@ def _silent_track(rng: np.random.Generator) -> SpokenTrack:
 
 
 def _conversation(rng: np.random.Generator) -> Speech:
+    """Let one of espeak-ng's voices say one to three things, with pauses between them."""
     language, text = random_text(rng)
     voice = random_voice(language, rng)
     parts = [speak(text, voice)]

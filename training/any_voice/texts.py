@@ -6,10 +6,13 @@ All of it is written for this purpose. What matters is not the meaning but that 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from ..virtual_speaker.sentences import TRAINING_SENTENCES
+
+T = TypeVar("T")
 
 ENGLISH_ACCENTS: tuple[str, ...] = (
     "en-us",
@@ -67,6 +70,12 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "Kan du köpa bröd, smör och fem röda äpplen?",
         "På fredag åker vi båt om vädret är fint.",
         "Sju sköna sånger sjöngs på skolans fest.",
+    ),
+    "ca": (
+        "El meu germà compra pa amb tomàquet cada matí.",
+        "La mare beu un got de vi blanc sota el pont vell.",
+        "Demà farem una passejada pel bosc si no plou.",
+        "Vols veure la foto d'una vaca i un porc petit?",
     ),
     "da": ("Min mor bager brød hver eneste morgen.", "Kan du hjælpe mig med at bære bordet op?"),
     "pl": (
@@ -195,8 +204,15 @@ def random_text(rng: np.random.Generator) -> tuple[str, str]:
     return pick(rng, ENGLISH_ACCENTS), readings[kind]
 
 
-def pick(rng: np.random.Generator, choices: Sequence[str]) -> str:
-    """Return one of several texts, each equally likely."""
+def text_in(language: str, rng: np.random.Generator) -> str:
+    """Draw something to say in a language: a key of `SENTENCES`, or `"en"`."""
+    if language == "en":
+        return (pick(rng, TRAINING_SENTENCES), _chain(rng), _spelled(rng))[rng.choice(3, p=(0.4, 0.45, 0.15))]
+    return pick(rng, SENTENCES[language]) if rng.random() < 0.5 else _invented(rng)
+
+
+def pick(rng: np.random.Generator, choices: Sequence[T]) -> T:
+    """Return one of several choices, each equally likely."""
     return choices[int(rng.integers(len(choices)))]
 
 
