@@ -106,7 +106,12 @@ def _train_default(verb: _Verbs) -> None:
     parser.add_argument(
         "--motion", nargs="+", default=[], type=Path, metavar="CLIP", help="clips of real motion to add"
     )
-    parser.add_argument("--copies", type=int, default=2, help="how often each take of them is told, in other voices")
+    parser.add_argument(
+        "--rig-motion", nargs="+", default=[], type=Path, metavar="FOLDER", help="folders of a rig's motion to add"
+    )
+    parser.add_argument("--speaker-seconds", type=float, default=400.0, help="how long each speaker is told, s")
+    parser.add_argument("--recorded", type=float, default=0.6, help="share of the corpus spoken by recorded voices")
+    parser.add_argument("--hearing", type=Path, metavar="MODEL", help="model that hears the phones of GRID's sentences")
     parser.add_argument("--measure", type=Path, metavar="SETS.toml", help="footage to measure it on")
     parser.add_argument("--card", type=Path, metavar="CARD.md", help="the model card to write")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.most_steps=500, say")

@@ -137,6 +137,8 @@ class DataConfig:
     masked_columns: int = 8
     """Longest stretch of columns blanked in each piece."""
 
+    masked_bands: int = 0
+    """Widest stretch of bands blanked in each piece."""
     forgetting: float = 0.2
     """Share of the frames whose texture is predicted without the frame before."""
 

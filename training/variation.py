@@ -42,12 +42,20 @@ def vary(features: Tensor, config: DataConfig, generator: torch.Generator) -> Te
     varied = varied + config.level * (normal(batch, 1, 1) + normal(batch, 1, 1) * slope)
     varied = varied + config.band_noise * normal(batch, count, bands)
     if config.masked_columns:
-        start = torch.randint(count, (batch, 1), generator=generator)
-        length = torch.randint(config.masked_columns + 1, (batch, 1), generator=generator)
-        column = torch.arange(count)
-        masked = (column >= start) & (column < start + length)
-        varied = varied.masked_fill(masked[..., None].to(features.device), 0.0)
+        masked = _stretches(batch, count, config.masked_columns, generator)
+        varied = varied.masked_fill(masked[:, :, None].to(features.device), 0.0)
+    if config.masked_bands:
+        masked = _stretches(batch, bands, config.masked_bands, generator)
+        varied = varied.masked_fill(masked[:, None, :].to(features.device), 0.0)
     return varied
+
+
+def _stretches(batch: int, count: int, longest: int, generator: torch.Generator) -> Tensor:
+    """Mark one stretch of each row, `(B, n)` bool."""
+    start = torch.randint(count, (batch, 1), generator=generator)
+    length = torch.randint(longest + 1, (batch, 1), generator=generator)
+    place = torch.arange(count)
+    return (place >= start) & (place < start + length)
 
 
 def _in_other_voices(features: Tensor, config: DataConfig, generator: torch.Generator) -> Tensor:

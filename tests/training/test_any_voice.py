@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("espeakng_loader")
 
-from lipsync_core.audio.features import FeatureSpec  # noqa: E402
+from lipsync_core.audio.features import MARGIN_SECONDS, FeatureSpec  # noqa: E402
 from lipsync_core.audio.waveform import SPEECH_RATE, Waveform, write_wav  # noqa: E402
 from lipsync_core.capture.clip import write_clip  # noqa: E402
 from lipsync_core.errors import ConfigError, FormatError  # noqa: E402
@@ -20,6 +20,8 @@ from lipsync_core.face.arkit import ARKIT_NAMES  # noqa: E402
 from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width  # noqa: E402
 from lipsync_core.face.topology import generic_face  # noqa: E402
 from lipsync_core.model.model_file import SpeechModel, read_model  # noqa: E402
+from lipsync_core.phones.classes import BREATH, PHONE_CLASSES, classes_of  # noqa: E402
+from lipsync_core.phones.phoneme import Phoneme  # noqa: E402
 from lipsync_core.synthesis import predict_codes, synthesize  # noqa: E402
 from tests.conftest import babble, tiny_model  # noqa: E402
 from tests.core.test_clip import take  # noqa: E402
@@ -30,8 +32,10 @@ from training.any_voice.acoustics import Variation, vary_sound  # noqa: E402
 from training.any_voice.corpus import CORPUS_FPS, SHAPES, CorpusOptions, SpokenTrack, make_corpus, retimed  # noqa: E402
 from training.any_voice.lessons import corpus_footage, shape_deltas, vary_voice  # noqa: E402
 from training.any_voice.measurement import ARPABET, Stretch, closures, robustness, sound_offset  # noqa: E402
-from training.any_voice.real_motion import real_tracks  # noqa: E402
+from training.any_voice.real_motion import filmed_takes, real_tracks  # noqa: E402
 from training.any_voice.recipe import Recipe, any_voice_course, default_training  # noqa: E402
+from training.any_voice.recorded_voices import VOICES, installed_voices, speeches_of  # noqa: E402
+from training.any_voice.rig_motion import rig_takes  # noqa: E402
 from training.any_voice.sets import read_alignment  # noqa: E402
 from training.any_voice.texts import random_text  # noqa: E402
 from training.building import untrained_network  # noqa: E402
@@ -41,6 +45,7 @@ from training.dataset import Hearing, PieceSampler, load_footage  # noqa: E402
 from training.losses import Face, anatomy_of, total_loss  # noqa: E402
 from training.starting_point import default_model_path, fits, load_encoder, measure_norms, start_from  # noqa: E402
 from training.virtual_speaker.articulation import BILABIALS  # noqa: E402
+from training.virtual_speaker.speech import STOPS, Speech, speak  # noqa: E402
 
 UNVARIED = Variation(room=0, microphone=0, band=0, noise=0, codec=0, overload=0)
 
@@ -75,13 +80,13 @@ def test_the_lips_close_at_every_p_b_and_m_of_every_language(tracks: list[Spoken
 def test_the_mouth_rests_where_nobody_speaks() -> None:
     quiet = list(make_corpus(CorpusOptions(seconds=5, without_speech=1.0)))
 
-    assert all(track.phonemes == () for track in quiet)
+    assert all([phoneme.symbol for phoneme in track.phonemes] == [BREATH] for track in quiet)
     assert max(np.abs(track.weights).max() for track in quiet) == 0
     assert min(np.abs(track.waveform.samples).max() for track in quiet) > 0
 
 
 def test_vowels_open_the_mouth(tracks: list[SpokenTrack]) -> None:
-    spoken = [gap_of(track) for track in tracks if track.phonemes]
+    spoken = [gap_of(track) for track in tracks if len(track.phonemes) > 1]
 
     assert min(np.quantile(gap, 0.95) for gap in spoken) > 2 * CLOSED_GAP
 
@@ -119,12 +124,12 @@ def test_motion_stays_with_a_sound_that_is_played_faster() -> None:
 
 
 def test_real_motion_is_retold_in_time_with_its_voice() -> None:
-    speaker = loud_mouthed_clip(takes=2)
+    speaker = filmed_takes(loud_mouthed_clip(takes=2))
 
-    retold = list(real_tracks([speaker], copies=3, seed=0, variation=UNVARIED))
+    retold = list(real_tracks([speaker], seconds=6 * speaker[0].waveform.duration, seed=0, variation=UNVARIED))
 
     jaw = SHAPES.index("jawOpen")
-    assert len(retold) == 6
+    assert len(retold) in (6, 7)
     for track in retold:
         envelope = np.interp(
             track.seconds,
@@ -133,6 +138,105 @@ def test_real_motion_is_retold_in_time_with_its_voice() -> None:
         )
         smooth = np.convolve(envelope, np.ones(5) / 5, mode="same")
         assert np.corrcoef(smooth, track.weights[:, jaw])[0, 1] > 0.5
+
+
+def test_every_speaker_is_told_for_equally_long() -> None:
+    talkative, curt = (filmed_takes(loud_mouthed_clip(takes=count)) for count in (5, 1))
+
+    alone = [list(real_tracks([takes], seconds=12.0, seed=0, variation=UNVARIED)) for takes in (talkative, curt)]
+
+    longest = 1.2 * max(take.waveform.duration for take in talkative)
+    for tracks in alone:
+        assert 12.0 <= sum(track.waveform.duration for track in tracks) <= 12.0 + longest
+
+
+def test_phones_stay_with_a_sound_that_is_played_faster() -> None:
+    take = filmed_takes(loud_mouthed_clip(takes=1))[0]
+    known = replace(take, phonemes=(Phoneme("m", 0.2, 0.4), Phoneme("a", 0.4, 0.9)))
+
+    for track in real_tracks([[known]], seconds=3 * take.waveform.duration, seed=1, variation=UNVARIED):
+        factor = take.waveform.duration / track.waveform.duration
+        assert track.phonemes[0].end_seconds == pytest.approx(0.4 / factor, rel=0.02)
+
+
+def test_a_rig_moves_the_jaw_and_both_corners(tmp_path: Path) -> None:
+    names = ["mouth_stretch_c", "mouth_lipCornerPull_l", "mouth_lipCornerPull_r", "brow_raise_l"]
+    weights = np.array([[0.5, 0, 0, 1], [0, 0.4, 0.2, 1]], np.float32)
+    np.savez(tmp_path / "take.npz", weights=weights, names=names, fps=30.0)
+    write_wav(tmp_path / "take.wav", babble(1.0))
+
+    (take,) = rig_takes(tmp_path)
+
+    jaw, left, right = (take.weights[:, SHAPES.index(n)] for n in ("jawOpen", "mouthSmileLeft", "mouthSmileRight"))
+    assert jaw[0] > 0.3
+    assert jaw[1] == 0
+    assert left[1] == pytest.approx(0.4)
+    assert right[1] == pytest.approx(0.2)
+
+
+def test_a_rig_without_its_sound_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "take.npz", weights=np.zeros((2, 1)), names=["mouth_stretch_c"], fps=30.0)
+
+    with pytest.raises(FormatError, match="no sound beside it"):
+        list(rig_takes(tmp_path))
+
+
+# ---- Phones
+
+
+def test_the_silence_before_a_burst_belongs_to_its_stop() -> None:
+    speech = speak("a paper cup, a pretty kitty")
+    rate, samples = speech.waveform.sample_rate, np.abs(speech.waveform.samples)
+    stops = [p for p in speech.phonemes[2:] if p.symbol[:1] in STOPS and p.symbol in ("p", "k", "t")]
+
+    starts = [round(p.start_seconds * rate) for p in stops]
+    shut = [min(samples[start + 40 * n :][:40].max() for n in range(20)) for start in starts]
+
+    assert len(stops) >= 5
+    assert np.median(shut) < 0.001 * samples.max()
+
+
+def test_the_footage_knows_the_phone_at_each_column(tracks: list[SpokenTrack]) -> None:
+    footage = corpus_footage(tracks[:1], FeatureSpec())
+    middles = [(p.start_seconds + p.end_seconds) / 2 for p in tracks[0].phonemes if len(classes_of(p.symbol)) == 1]
+    names = [classes_of(p.symbol)[0] for p in tracks[0].phonemes if len(classes_of(p.symbol)) == 1]
+
+    said = footage.phones[[round((MARGIN_SECONDS + middle) * 100) for middle in middles]]
+
+    assert [PHONE_CLASSES[index] for index in said] == names
+
+
+# ---- Recorded voices
+
+
+def test_every_voice_names_its_phones_in_ipa() -> None:
+    for voice in VOICES:
+        for symbol in voice.phones.values():
+            assert classes_of(symbol) != ("ə",) or symbol.startswith("ə")
+
+
+def test_a_recorded_voice_closes_its_lips_where_its_sound_is_shut() -> None:
+    spoken = [voice for voice in installed_voices() if voice.engine != "recordings"]
+    if not spoken:
+        pytest.skip("no recorded voice is installed: apt-get install flite")
+    speeches = speeches_of(spoken[-1], np.random.default_rng(0))
+
+    for symbols, quieter in (("ptk", True), ("aɑæoɔ", False)):
+        shares = [
+            _loudness(speech, phoneme)
+            for speech in speeches
+            for phoneme in speech.phonemes
+            if phoneme.symbol and phoneme.symbol[0] in symbols
+        ]
+        assert (np.median(shares) < 0.6) == quieter
+
+
+def _loudness(speech: Speech, phoneme: Phoneme) -> float:
+    """The first half of a phone beside the whole speech, RMS."""
+    rate, samples = speech.waveform.sample_rate, speech.waveform.samples
+    middle = (phoneme.start_seconds + phoneme.end_seconds) / 2
+    part = samples[int(phoneme.start_seconds * rate) : int(middle * rate) + 1]
+    return float(np.sqrt(np.mean(part**2) / np.mean(samples**2)))
 
 
 # ---- Sounds
@@ -185,6 +289,7 @@ def test_features_change_but_keep_their_shape() -> None:
 
 def test_the_loss_of_blendshapes_is_that_of_the_meshes_they_pose(tracks: list[SpokenTrack]) -> None:
     config = default_training(["model.width=8", "loss.blendshape=0.0", "loss.closure=0.0", "loss.opening=0.0"])
+    config = replace(config, loss=replace(config.loss, phone=0.0))
     footage = corpus_footage(tracks[:2], FeatureSpec())
     course = any_voice_course(Recipe(CorpusOptions(), training=config), footage, torch.device("cpu"))
     batch = PieceSampler(footage, CORPUS_FPS, Hearing(), config.data).draw(torch.Generator().manual_seed(0))

@@ -3,49 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lipsync_core.arrays import FloatArray
 from lipsync_core.audio.waveform import SPEECH_RATE, Waveform
-from lipsync_core.capture.clip import Clip, Take
+from lipsync_core.capture.clip import Clip
+from lipsync_core.model.model_file import SpeechModel
+from lipsync_core.phones.phoneme import Phoneme
 
 from .acoustics import Samples, Variation, vary_sound
 from .corpus import SHAPES, SpokenTrack, motion_times, random_tract, retimed
+from .transcripts import phones_of
 
 _TRACT_REACH = 0.15  # share of the widest range; more of it made other speakers worse
 
 
-def real_tracks(
-    clips: Sequence[Clip], copies: int, seed: int, variation: Variation | None = None
-) -> Iterator[SpokenTrack]:
-    """Retell the takes of clips, each several times: as other throats would have said it, heard under other conditions.
+@dataclass(frozen=True)
+class MovingTake:
+    """A sound with the motion filmed or animated to it.
 
-    A sound played faster by a factor has every frequency raised by it, and the motion is played faster with it.
+    Attributes:
+        waveform: The sound.
+        seconds: `(T,)` time of each frame, s.
+        weights: `(T, B)` of `SHAPES`.
+        phonemes: What is said when; empty where it is not known.
+    """
+
+    waveform: Waveform
+    seconds: NDArray[np.float64]
+    weights: FloatArray
+    phonemes: tuple[Phoneme, ...] = ()
+
+
+def filmed_takes(clip: Clip, model: SpeechModel | None = None) -> list[MovingTake]:
+    """Return the takes of a clip; the phones of known sentences are found by a model that hears them."""
+    columns = [clip.blendshape_names.index(name) for name in SHAPES]
+    return [
+        MovingTake(take.waveform, take.seconds, take.blendshapes[:, columns], phones_of(take, model) if model else ())
+        for take in clip.takes
+    ]
+
+
+def real_tracks(
+    speakers: Sequence[Sequence[MovingTake]], seconds: float, seed: int, variation: Variation | None = None
+) -> Iterator[SpokenTrack]:
+    """Retell the takes of speakers: as other throats would have said it, heard under other conditions.
+
+    A sound played faster by a factor has every frequency raised by it, and the motion is played faster with it. Each
+    speaker is told for equally long, however much there is of him: takes are drawn one after the other until it is so.
 
     Args:
-        clips: Footage with fitted blendshapes.
-        copies: Times that each take is told.
+        speakers: The takes of each.
+        seconds: How long each speaker is told, s.
         seed: Of everything random.
         variation: How the sound is varied.
     """
     rng = np.random.default_rng(seed)
-    voices = [take.waveform.samples for clip in clips for take in clip.takes]
-    for clip in clips:
-        columns = [clip.blendshape_names.index(name) for name in SHAPES]
-        for take in clip.takes:
-            for _ in range(copies):
-                yield _retold(take, take.blendshapes[:, columns], voices, variation or Variation(), rng)
+    voices = [take.waveform.samples for takes in speakers for take in takes]
+    for takes in speakers:
+        told = 0.0
+        while told < seconds and takes:
+            for index in rng.permutation(len(takes)):
+                track = _retold(takes[index], voices, variation or Variation(), rng)
+                told += track.waveform.duration
+                yield track
+                if told >= seconds:
+                    break
 
 
-def _retold(
-    take: Take, weights: FloatArray, voices: Sequence[Samples], variation: Variation, rng: np.random.Generator
-) -> SpokenTrack:
+def _retold(take: MovingTake, voices: Sequence[Samples], variation: Variation, rng: np.random.Generator) -> SpokenTrack:
     waveform, factor = retimed(take.waveform, random_tract(rng, _TRACT_REACH))
     seconds = motion_times(waveform)
     filmed = take.seconds / factor
     inside = (seconds >= filmed[0]) & (seconds <= filmed[-1])
     seconds = seconds[inside]
-    moved = np.stack([np.interp(seconds, filmed, curve) for curve in weights.T], axis=1).astype(np.float32)
+    moved = np.stack([np.interp(seconds, filmed, curve) for curve in take.weights.T], axis=1).astype(np.float32)
+    phonemes = tuple(Phoneme(p.symbol, p.start_seconds / factor, p.end_seconds / factor) for p in take.phonemes)
     samples = vary_sound(waveform.samples, voices, variation, rng)
-    return SpokenTrack(Waveform(samples, SPEECH_RATE), seconds, moved)
+    return SpokenTrack(Waveform(samples, SPEECH_RATE), seconds, moved, phonemes)

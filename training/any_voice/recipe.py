@@ -22,7 +22,9 @@ from ..networks import pose
 from ..trainer import follow
 from .corpus import CORPUS_FPS, SHAPES, CorpusOptions, SpokenTrack, make_corpus
 from .lessons import PosedFootage, PosedLesson, corpus_footage, shape_deltas, vary_voice
-from .real_motion import real_tracks
+from .real_motion import MovingTake, filmed_takes, real_tracks
+from .recorded_voices import installed_voices
+from .rig_motion import RIG_LICENCE, rig_takes
 
 LICENCE = "GPL-3.0-or-later"
 SETTINGS: tuple[str, ...] = (
@@ -52,14 +54,18 @@ class Recipe:
     Attributes:
         corpus: The synthetic voices.
         real: Clips of real speakers, whose motion may be shipped.
-        copies: How often each take of them is told, each time by another throat and under other conditions.
+        rigs: Folders of a production rig's motion with its sound.
+        speaker_seconds: How long each speaker's motion is told, by many throats and under many conditions, s.
+        hearing: A model that hears phones: it finds those of known sentences in the footage.
         training: The network and how it learns.
         processes: Processor cores that make the corpus.
     """
 
     corpus: CorpusOptions
     real: tuple[Clip, ...] = ()
-    copies: int = 2
+    rigs: tuple[Path, ...] = ()
+    speaker_seconds: float = 400.0
+    hearing: SpeechModel | None = None
     training: TrainingConfig = field(default_factory=TrainingConfig)
     processes: int = 2
 
@@ -112,15 +118,28 @@ def ingredients(recipe: Recipe) -> str:
         f"{recipe.corpus.seconds / 3600:.2g} h of synthetic speech by espeak-ng (seed {recipe.corpus.seed}), moved by "
         "rules of articulation."
     )
+    if recipe.corpus.recorded:
+        voices = ", ".join(f"{voice.name} ({voice.licence})" for voice in installed_voices())
+        text += f" {recipe.corpus.recorded:.0%} of it by recorded voices: {voices}." if voices else ""
     for clip in recipe.real:
         text += f" The mouth motion of {clip.speaker}, {clip.duration:.0f} s ({clip.licence}): no picture, no voice."
+    for folder in recipe.rigs:
+        text += f" The motion of a production rig, {folder.name} ({RIG_LICENCE}): no voice."
     return text
 
 
 def _tracks(recipe: Recipe, progress: Progress) -> Iterator[SpokenTrack]:
     spoken = make_corpus(recipe.corpus, recipe.processes, progress)
-    real = real_tracks(recipe.real, recipe.copies, recipe.corpus.seed + _SEED_OF_REAL, recipe.corpus.variation)
-    return chain(spoken, real)
+    seed = recipe.corpus.seed + _SEED_OF_REAL
+    return chain(spoken, real_tracks(_speakers(recipe), recipe.speaker_seconds, seed, recipe.corpus.variation))
+
+
+def _speakers(recipe: Recipe) -> list[list[MovingTake]]:
+    """Return the takes of each speaker; clips of one name are one speaker."""
+    speakers: dict[str, list[MovingTake]] = {}
+    for clip in recipe.real:
+        speakers.setdefault(clip.speaker, []).extend(filmed_takes(clip, recipe.hearing))
+    return [*speakers.values(), *(list(rig_takes(folder)) for folder in recipe.rigs)]
 
 
 def _nobody(recipe: Recipe, seconds: float) -> Subject:
@@ -130,7 +149,7 @@ def _nobody(recipe: Recipe, seconds: float) -> Subject:
         neutral=generic_face(),
         blendshape_names=SHAPES,
         duration=seconds,
-        consent="synthetic voices; real motion as licensed" if recipe.real else "synthetic voices alone",
+        consent="voices of synthesisers" + ("; real motion as licensed" if recipe.real or recipe.rigs else ""),
         licence=LICENCE,
     )
 

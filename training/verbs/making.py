@@ -11,7 +11,7 @@ import numpy as np
 from lipsync_core.archive import write_text
 from lipsync_core.capture.clip import Clip, join_clips, read_clip, write_clip
 from lipsync_core.errors import ConfigError, FormatError
-from lipsync_core.model.model_file import MODEL_SUFFIX, SpeechModel, write_model
+from lipsync_core.model.model_file import MODEL_SUFFIX, SpeechModel, read_model, write_model
 from lipsync_core.progress import ignore_progress
 
 from ..terminal import print_errors, progress_bar, quiet_native_code
@@ -112,9 +112,11 @@ def train_default(options: argparse.Namespace) -> None:
 
     refuse_company("train-default")
     recipe = Recipe(
-        corpus=CorpusOptions(seconds=3600 * options.hours, seed=options.seed),
+        corpus=CorpusOptions(seconds=3600 * options.hours, seed=options.seed, recorded=options.recorded),
         real=tuple(read_clip(path) for path in options.motion),
-        copies=options.copies,
+        rigs=tuple(options.rig_motion),
+        speaker_seconds=options.speaker_seconds,
+        hearing=read_model(options.hearing) if options.hearing else None,
         training=default_training(options.set),
         processes=options.processes,
     )
