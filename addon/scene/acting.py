@@ -1,19 +1,22 @@
 """Keyframes of a character that speaks and lives, written from a prediction; no network runs here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
 from ...lipsync_core.animation import FaceAnimation
+from ...lipsync_core.character.contact import at_rest, contact_frames, shut, with_lip_contacts
 from ...lipsync_core.character.life import Life, draw_life
 from ...lipsync_core.character.mapping import mapped_curves
 from ...lipsync_core.character.reduction import kept_frames
 from ...lipsync_core.character.shaping import closed_frames, shape_weights
+from ...lipsync_core.phones.gestures import Gesture
 from . import rigs
 from .actions import LIFE_ROLE, SPEECH_ROLE, ActionWriter, Curves, Keys, Owner, Path, keyed_paths, remove_ours
 from .casting import Cast, SpeakingMesh
+from .lips import lips_of
 from .plan import ActionChoice, CharacterPlan
 from .shape_keys import value_path
 
@@ -42,7 +45,9 @@ def write_speech(
     """
     weights = shape_weights(animation, plan.shaping)
     values = mapped_curves(cast.rows, weights, animation.blendshape_names)
-    closed = closed_frames(animation, plan.shaping.delay)
+    seconds = animation.times - plan.shaping.delay
+    values = _with_gestures(cast, values, animation.gestures, seconds)
+    closed = np.union1d(closed_frames(animation, plan.shaping.delay), contact_frames(animation.gestures, seconds))
     writer = ActionWriter(plan.action, action, SPEECH_ROLE)
     moved = []
     for mesh in cast.meshes:
@@ -50,6 +55,7 @@ def write_speech(
         moved.append(writer.write(mesh.key, _thinned(curves, plan.largest_error, closed, first_frame)))
     if cast.rig is not None and cast.bones.jaw and "jawOpen" in animation.blendshape_names:
         opened = np.clip(weights[:, animation.blendshape_names.index("jawOpen")], 0, 1)
+        opened = shut(opened, animation.gestures, seconds)
         jaw = rigs.jaw_rotations(rigs.pose_bone(cast.rig, cast.bones.jaw), opened, cast.bones.jaw_degrees)
         error = plan.largest_error * np.radians(cast.bones.jaw_degrees)
         moved.append(_write_bone(cast.rig, writer, _thinned(jaw, error, closed, first_frame)))
@@ -73,6 +79,19 @@ def write_life(cast: Cast, animation: FaceAnimation, plan: CharacterPlan, first_
         _write_below(mesh.key, writer, _thinned(curves, plan.largest_error, None, first_frame))
     notes = ["The character has no shape keys for lids or eyes."] if life.names and not values else []
     return notes + _write_head(cast, life, plan, writer, first_frame)
+
+
+def _with_gestures(
+    cast: Cast, values: Mapping[str, NDArray[np.float32]], gestures: Sequence[Gesture], seconds: NDArray[np.float64]
+) -> Values:
+    """Let a character rest, and close its own lips, where gestures ask for it."""
+    lips = lips_of(cast) if gestures else None
+    if lips is None:
+        return values
+    shown = {name: value for name, value in values.items() if name in lips.names}
+    resting = at_rest(shown, gestures, seconds)
+    within = {name: np.clip(resting[name], *lips.range_of(name)) for name in shown}
+    return {**values, **with_lip_contacts(within, lips, gestures, seconds)}
 
 
 def clamped(mesh: SpeakingMesh, key_name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from .actions import driven_paths, refuse_tweak_mode
 from .library import make_editable, make_keys_editable
 from .meshes import is_head, to_world
 from .plan import Bones, CharacterPlan
-from .shape_keys import value_path
+from .shape_keys import coordinates, value_path
 
 CHARACTER_TYPES = ("MESH", "ARMATURE", "EMPTY")
 _FACE_REACH = 0.02  # share of the largest motion: what moves less is not the face
@@ -144,10 +144,10 @@ def moved_points(cast: Cast) -> NDArray[np.float32]:
 
 
 def _moved_points(mesh: SpeakingMesh) -> NDArray[np.float32]:
-    basis = _coordinates(mesh.key.reference_key)
+    basis = coordinates(mesh.key.reference_key)
     reach = np.zeros(len(basis), np.float32)
     for name in mesh.targets:
-        moved = np.linalg.norm(_coordinates(mesh.key.key_blocks[name]) - basis, axis=1)
+        moved = np.linalg.norm(coordinates(mesh.key.key_blocks[name]) - basis, axis=1)
         reach = np.maximum(reach, moved)
     return to_world(mesh.owner, basis[reach >= _FACE_REACH * reach.max()])
 
@@ -193,9 +193,3 @@ def _free_keys(key: bpy.types.Key) -> list[str]:
     return [
         block.name for block in key.key_blocks if block != key.reference_key and value_path(block.name) not in driven
     ]
-
-
-def _coordinates(key: bpy.types.ShapeKey) -> NDArray[np.float32]:
-    points = np.empty(3 * len(key.points), np.float32)
-    key.points.foreach_get("co", points)
-    return points.reshape(-1, 3)

@@ -50,6 +50,13 @@ def value_path(key_name: str) -> str:
     return f'key_blocks["{bpy.utils.escape_identifier(key_name)}"].value'
 
 
+def coordinates(key: bpy.types.ShapeKey) -> NDArray[np.float32]:
+    """Return the points of a shape key, `(V, 3)`, object space."""
+    points = np.empty(3 * len(key.points), np.float32)
+    key.points.foreach_get("co", points)
+    return points.reshape(-1, 3)
+
+
 def evaluated_value(key: bpy.types.Key, key_name: str, depsgraph: bpy.types.Depsgraph) -> float:
     """Return a shape key's value as Blender has computed it for the current frame."""
     return float(key.evaluated_get(depsgraph).key_blocks[key_name].value)
