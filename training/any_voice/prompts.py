@@ -1,7 +1,7 @@
-"""Read speech of professional speakers whose words are known: a telephone exchange's prompts, as Debian packages them.
+"""Read speech of professional speakers whose words are known: a telephone exchange's prompts, as Debian has them.
 
-Each package holds some five hundred recordings in one voice, from single digits to whole menus, and their texts. A model
-that hears phones finds when each is said.
+Each package holds some five hundred recordings of one voice, from single digits to whole menus, with their texts. A
+model that hears phones finds when each is said.
 """
 
 from __future__ import annotations
