@@ -12,7 +12,7 @@ from .animation import FaceAnimation, animation_from_codes, frame_times
 from .audio.features import MARGIN_SECONDS, hear
 from .audio.waveform import Waveform
 from .errors import AudioError
-from .face.contact import with_contacts
+from .face.contact import gestures_seen, with_contacts
 from .model.encoders import listen
 from .model.model_file import SpeechModel
 from .phones.evidence import PhoneEvidence
@@ -92,11 +92,10 @@ def predict(
     report = part_of(progress, 0.2, 1.0)
     encoded = listen(heard.features, heard.columns, model.encoder, model.encoder_weights, report)
     codes = crisp(encoded.codes.astype(np.float32), seconds, model.crispness)
-    if not model.encoder.phones:
-        return Spoken(codes)
-    phones = _evidence(encoded.phones, model, waveform.duration)
-    gestures = gestures_heard(phones)
-    return Spoken(with_contacts(codes, seconds, gestures, (model.neutral, model.base, model.shapes)), gestures, phones)
+    face = (model.neutral, model.base, model.shapes)
+    phones = _evidence(encoded.phones, model, waveform.duration) if model.encoder.phones else None
+    gestures = gestures_heard(phones) if phones else gestures_seen(codes, seconds, face)
+    return Spoken(with_contacts(codes, seconds, gestures, face), gestures, phones)
 
 
 def _evidence(log_probabilities: NDArray[np.float32], model: SpeechModel, duration: float) -> PhoneEvidence:

@@ -21,6 +21,9 @@ REST_FADE_SECONDS = 0.15
 _GAPS: dict[GestureKind, float] = {"lip_to_teeth": 0.05, "lips_closed": 0.004}
 """Lip gap of each contact, share of the mouth's width: the lower lip under the upper incisors; and closed lips, which
 measure 0.1 to 0.4 % in film."""
+_NEAR = 0.07  # share of the mouth's width under which a predicted gap between openings is a closure
+_DEEPEST = 0.01  # share of the mouth's width above the smallest gap that the contact lasts
+_LONGEST_CLOSURE_SECONDS = 0.4
 _PARTED = 0.02  # share of the mouth's width from which on a neutral face's lips do not touch
 _RIDGE = 1e-4  # of the mean response; keeps pairs of points that move alike from pulling against each other
 
@@ -88,6 +91,33 @@ def with_contacts(
         if share.any():
             moved = moved + share[:, None] * closing(moved, face, width * mouth_width(neutral))
     return np.asarray(moved, np.float32)
+
+
+def gestures_seen(
+    codes: FloatArray, seconds: NDArray[np.float64], face: tuple[FloatArray, FloatArray, FloatArray]
+) -> tuple[Gesture, ...]:
+    """Decide on closures from a predicted motion itself: where the lips come near each other between two openings.
+
+    A network that follows its speaker well comes near at every closure, but not all the way: the mean of a closure that
+    comes a little earlier or later is a gap.
+
+    Args:
+        codes: `(T, N)`.
+        seconds: `(T,)` when, s.
+        face: As in `with_contacts`.
+    """
+    neutral, base, shapes = face
+    middle = len(UPPER_INNER_LIP) // 2 - 1
+    gap = (_inner_gaps(base) + codes @ _inner_gaps(shapes))[:, middle] / mouth_width(neutral)
+    near = np.concatenate([[False], gap < _NEAR, [False]])
+    starts, ends = (np.flatnonzero(np.diff(near.astype(np.int8)) == step) for step in (1, -1))
+    made = []
+    for first, last in zip(starts, ends, strict=True):
+        deepest = gap[first:last] <= gap[first:last].min() + _DEEPEST
+        if first > 0 and last < len(gap) and seconds[last - 1] - seconds[first] < _LONGEST_CLOSURE_SECONDS:
+            touching = seconds[first:last][deepest]
+            made.append(Gesture("lips_closed", float(touching[0]), float(touching[-1])))
+    return tuple(made)
 
 
 def closing(codes: FloatArray, face: tuple[FloatArray, FloatArray, FloatArray], gap: float) -> NDArray[np.float64]:
