@@ -25,6 +25,7 @@ from .lessons import PosedFootage, PosedLesson, corpus_footage, shape_deltas, va
 from .real_motion import MovingTake, filmed_takes, real_tracks
 from .recorded_voices import installed_voices
 from .rig_motion import RIG_LICENCE, rig_takes
+from .transcripts import word_files
 
 LICENCE = "GPL-3.0-or-later"
 SETTINGS: tuple[str, ...] = (
@@ -57,6 +58,7 @@ class Recipe:
         rigs: Folders of a production rig's motion with its sound.
         speaker_seconds: How long each speaker's motion is told, by many throats and under many conditions, s.
         hearing: A model that hears phones: it finds those of known sentences in the footage.
+        words: Folders of files that say when each word of a sentence is said.
         training: The network and how it learns.
         processes: Processor cores that make the corpus.
     """
@@ -66,6 +68,7 @@ class Recipe:
     rigs: tuple[Path, ...] = ()
     speaker_seconds: float = 400.0
     hearing: SpeechModel | None = None
+    words: tuple[Path, ...] = ()
     training: TrainingConfig = field(default_factory=TrainingConfig)
     processes: int = 2
 
@@ -137,8 +140,9 @@ def _tracks(recipe: Recipe, progress: Progress) -> Iterator[SpokenTrack]:
 def _speakers(recipe: Recipe) -> list[list[MovingTake]]:
     """Return the takes of each speaker; clips of one name are one speaker."""
     speakers: dict[str, list[MovingTake]] = {}
+    files = word_files(recipe.words)
     for clip in recipe.real:
-        speakers.setdefault(clip.speaker, []).extend(filmed_takes(clip, recipe.hearing))
+        speakers.setdefault(clip.speaker, []).extend(filmed_takes(clip, recipe.hearing, files))
     return [*speakers.values(), *(list(rig_takes(folder)) for folder in recipe.rigs)]
 
 

@@ -117,6 +117,7 @@ def train_default(options: argparse.Namespace) -> None:
         rigs=tuple(options.rig_motion),
         speaker_seconds=options.speaker_seconds,
         hearing=read_model(options.hearing) if options.hearing else None,
+        words=tuple(options.words),
         training=default_training(options.set),
         processes=options.processes,
     )
