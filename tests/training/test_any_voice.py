@@ -167,6 +167,7 @@ def test_a_rig_moves_the_jaw_and_both_corners(tmp_path: Path) -> None:
 
     (take,) = rig_takes(tmp_path)
 
+    assert take.seconds.tolist() == pytest.approx([0, 1 / 30])
     jaw, left, right = (take.weights[:, SHAPES.index(n)] for n in ("jawOpen", "mouthSmileLeft", "mouthSmileRight"))
     assert jaw[0] > 0.3
     assert jaw[1] == 0

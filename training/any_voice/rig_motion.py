@@ -1,7 +1,8 @@
 """Motion of a production rig beside its voice: FACEGOOD's Mandarin recordings (MIT), in ARKit's shapes.
 
 A take is a sound and an array file of the same name with `weights (T, W)`, `names (W,)` and `fps`. Each of the rig's
-names was matched to the ARKit shapes that move the lips in the same way.
+names was matched to the ARKit shapes that move the lips in the same way. A frame of the rig stands for the moment at
+which it begins: so its lips follow the loudness as filmed ones do, some 15 ms behind it, not 30.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lipsync_core.animation import frame_times
 from lipsync_core.arrays import FloatArray
 from lipsync_core.audio.decoding import read_speech
 from lipsync_core.errors import FormatError
@@ -66,7 +66,7 @@ def rig_takes(folder: Path) -> Iterator[MovingTake]:
                 weights, names, fps = arrays["weights"], [str(name) for name in arrays["names"]], float(arrays["fps"])
         except (OSError, ValueError, KeyError) as fault:
             raise FormatError(f"{path} holds no rig motion ({fault}); it needs weights, names and fps.") from fault
-        yield MovingTake(read_speech(sound), frame_times(len(weights), fps), arkit_weights(weights, names))
+        yield MovingTake(read_speech(sound), np.arange(len(weights)) / fps, arkit_weights(weights, names))
 
 
 def arkit_weights(weights: FloatArray, names: list[str]) -> NDArray[np.float32]:
