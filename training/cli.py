@@ -127,6 +127,14 @@ def _train_default(verb: _Verbs) -> None:
     parser.add_argument(
         "--words", action="extend", nargs="+", default=[], type=Path, metavar="FOLDER", help="folders of GRID's .align"
     )
+    parser.add_argument(
+        "--without",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="keep these from it: speakers of clips, folders of rigs, recorded voices, languages (de)",
+    )
     parser.add_argument("--measure", type=Path, metavar="SETS.toml", help="footage to measure it on")
     parser.add_argument("--card", type=Path, metavar="CARD.md", help="the model card to write")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.most_steps=500, say")

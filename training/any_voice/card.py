@@ -44,6 +44,10 @@ find_offset = false              # true: the sound may be off; find by how much 
 sound = "sentence.wav"
 alignment = "sentence.TextGrid"  # as the Montreal Forced Aligner writes it
 
+[voices]
+names = ["rms", "it"]            # recorded voices, or all of a language: best those of `train-default --without`
+seconds = 60                     # how long each speaks
+
 [noise]
 clean = "clean.wav"
 noisy = ["cafe_0_dB.wav", "office_10_dB.wav"]
@@ -106,12 +110,22 @@ def _figures(measured: Measurements) -> Iterator[str]:
     yield ""
     if measured.closures:
         yield from _closures(measured)
+    if measured.voices:
+        yield from _voices(measured)
     if measured.robustness:
         yield "| noisy recording | r with the gap predicted from the clean one |"
         yield "|---|---|"
         for name, value in measured.robustness.items():
             yield f"| {name} | {value:.2f} |"
         yield ""
+
+
+def _voices(measured: Measurements) -> Iterator[str]:
+    yield "| recorded voice | p, b, m at which the lips meet | closures that are real | gap in vowels |"
+    yield "|---|---|---|---|"
+    for name, found in measured.voices.items():
+        yield f"| {name} | {found.recall:.2f} | {found.precision:.2f} | {found.vowel_opening:.2f} |"
+    yield ""
 
 
 def _closures(measured: Measurements) -> Iterator[str]:

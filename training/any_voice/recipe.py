@@ -21,6 +21,7 @@ from ..export import export_run
 from ..networks import pose
 from ..trainer import follow
 from .corpus import CORPUS_FPS, SHAPES, CorpusOptions, SpokenTrack, make_corpus
+from .left_out import check_left_out, voices_but
 from .lessons import PosedFootage, PosedLesson, corpus_footage, shape_deltas, vary_voice
 from .real_motion import MovingTake, filmed_takes, real_tracks
 from .recorded_voices import installed_voices
@@ -72,6 +73,16 @@ class Recipe:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     processes: int = 2
 
+    @property
+    def shown(self) -> tuple[Clip, ...]:
+        """The clips of speakers who are not left out."""
+        return tuple(clip for clip in self.real if clip.speaker not in self.corpus.without)
+
+    @property
+    def shown_rigs(self) -> tuple[Path, ...]:
+        """The folders of rigs that are not left out."""
+        return tuple(folder for folder in self.rigs if folder.name not in self.corpus.without)
+
 
 def default_training(settings: Sequence[str] = ()) -> TrainingConfig:
     """Return the training of the model for any voice, with single settings changed (`section.key=value`)."""
@@ -90,8 +101,10 @@ def train_default(
         progress: Told the share done.
 
     Raises:
+        ConfigError: If somebody is left out of whom nothing is known.
         MissingDependencyError: If espeak-ng is not installed.
     """
+    check_left_out(recipe.corpus.without, _names(recipe))
     config = recipe.training
     footage = corpus_footage(_tracks(recipe, part_of(progress, 0.0, _CORPUS_SHARE)), feature_spec(config.model))
     torch.manual_seed(config.optimizer.seed)
@@ -122,12 +135,15 @@ def ingredients(recipe: Recipe) -> str:
         "rules of articulation."
     )
     if recipe.corpus.recorded:
-        voices = ", ".join(f"{voice.name} ({voice.licence})" for voice in installed_voices())
+        kept = voices_but(installed_voices(), recipe.corpus.without)
+        voices = ", ".join(f"{voice.name} ({voice.licence})" for voice in kept)
         text += f" {recipe.corpus.recorded:.0%} of it by recorded voices: {voices}." if voices else ""
-    for clip in recipe.real:
+    for clip in recipe.shown:
         text += f" The mouth motion of {clip.speaker}, {clip.duration:.0f} s ({clip.licence}): no picture, no voice."
-    for folder in recipe.rigs:
+    for folder in recipe.shown_rigs:
         text += f" The motion of a production rig, {folder.name} ({RIG_LICENCE}): no voice."
+    if recipe.corpus.without:
+        text += f" Kept from it: {', '.join(recipe.corpus.without)}."
     return text
 
 
@@ -137,13 +153,17 @@ def _tracks(recipe: Recipe, progress: Progress) -> Iterator[SpokenTrack]:
     return chain(spoken, real_tracks(_speakers(recipe), recipe.speaker_seconds, seed, recipe.corpus.variation))
 
 
+def _names(recipe: Recipe) -> list[str]:
+    return [clip.speaker for clip in recipe.real] + [folder.name for folder in recipe.rigs]
+
+
 def _speakers(recipe: Recipe) -> list[list[MovingTake]]:
     """Return the takes of each speaker; clips of one name are one speaker."""
     speakers: dict[str, list[MovingTake]] = {}
     files = word_files(recipe.words)
-    for clip in recipe.real:
+    for clip in recipe.shown:
         speakers.setdefault(clip.speaker, []).extend(filmed_takes(clip, recipe.hearing, files))
-    return [*speakers.values(), *(list(rig_takes(folder)) for folder in recipe.rigs)]
+    return [*speakers.values(), *(list(rig_takes(folder)) for folder in recipe.shown_rigs)]
 
 
 def _nobody(recipe: Recipe, seconds: float) -> Subject:
@@ -153,7 +173,7 @@ def _nobody(recipe: Recipe, seconds: float) -> Subject:
         neutral=generic_face(),
         blendshape_names=SHAPES,
         duration=seconds,
-        consent="voices of synthesisers" + ("; real motion as licensed" if recipe.real or recipe.rigs else ""),
+        consent="voices of synthesisers" + ("; real motion as licensed" if recipe.shown or recipe.shown_rigs else ""),
         licence=LICENCE,
     )
 
