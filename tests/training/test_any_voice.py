@@ -37,7 +37,7 @@ from training.any_voice.recipe import Recipe, any_voice_course, default_training
 from training.any_voice.recorded_voices import VOICES, installed_voices, speeches_of  # noqa: E402
 from training.any_voice.rig_motion import rig_takes  # noqa: E402
 from training.any_voice.sets import read_alignment  # noqa: E402
-from training.any_voice.texts import random_text  # noqa: E402
+from training.any_voice.texts import random_text, text_in  # noqa: E402
 from training.building import untrained_network  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import DataConfig, TrainingConfig, read_config  # noqa: E402
@@ -216,6 +216,16 @@ def test_every_voice_names_its_phones_in_ipa() -> None:
             assert classes_of(symbol) != ("ə",) or symbol.startswith("ə")
 
 
+@pytest.mark.parametrize("language", ["hi", "mr", "te"])
+def test_a_voice_that_reads_no_latin_letters_is_given_none(language: str) -> None:
+    rng = np.random.default_rng(0)
+
+    texts = {text_in(language, rng) for _ in range(20)}
+
+    assert len(texts) > 10
+    assert not any(letter.isascii() and letter.isalpha() for text in texts for letter in text)
+
+
 def test_a_recorded_voice_closes_its_lips_where_its_sound_is_shut() -> None:
     spoken = [voice for voice in installed_voices() if voice.engine != "recordings"]
     if not spoken:
@@ -339,7 +349,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     quick = ["model.width=16", "optimizer.least_steps=5", "optimizer.most_steps=5", "data.batch_size=2"]
     settings = as_options(quick)
-    inputs = ["--motion", str(folder / "speaker.clip"), "--measure", str(folder / "sets.toml")]
+    inputs = ["--motion", str(folder / "speaker.clip"), "--measure", str(folder / "sets.toml"), "--without", "it"]
     outputs = ["-o", str(folder / "run"), "--card", str(folder / "card.md"), "--device", "cpu"]
     assert main(["train-default", *outputs, *inputs, "--hours", "0.01", *settings]) == 0
     return folder
@@ -359,6 +369,7 @@ def test_the_file_says_what_went_into_it(made: Path) -> None:
     assert "espeak-ng" in description.notes
     assert "somebody" in description.notes
     assert "CC BY 4.0" in description.notes
+    assert "Kept from it: it." in description.notes
     assert "gap_correlation, somebody" in description.held_out
 
 

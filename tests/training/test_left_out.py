@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from training.any_voice.kept_voices import stretches_of, voice_closures, voices_
 from training.any_voice.left_out import check_left_out, language_of, voices_but
 from training.any_voice.recipe import Recipe, ingredients
 from training.any_voice.recorded_voices import VOICES
+from training.cli import main
 from training.virtual_speaker.speech import Speech
 
 
@@ -54,6 +56,15 @@ def test_a_name_of_nobody_is_refused() -> None:
 
     with pytest.raises(ConfigError, match="Nobody is called s4"):
         check_left_out(("s2", "s4"), speakers=["s2", "s3"])
+
+
+def test_the_command_refuses_a_name_of_nobody_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train-default", "-o", str(tmp_path / "run"), "--without", "s4"]) == 2
+
+    assert "Nobody is called s4" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_phones_of_any_language_close_open_or_rest_the_lips() -> None:

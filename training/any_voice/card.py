@@ -32,7 +32,15 @@ kept.
 faster and slower so that one throat becomes many. No face, texture or voice of the speaker can be had from the
 model.
 
-`--measure` names prepared footage, aligned speech and noisy recordings in a TOML file:
+Beside espeak-ng, recorded human voices speak where Festival, Flite and their voices are installed as Debian packages
+them; the command prints what is missing. They say when each phone begins, and move the mouth by the same rules.
+`--rig-motion FOLDER` adds the motion of a production rig beside its voice. Where footage is named after GRID's
+sentences, its phones are known: from `--words FOLDER`, files with the times of the words, or from `--hearing MODEL`, a
+model that hears phones already; p, b and m are then put where the film shows the lips meet. Each speaker is told for
+`--speaker-seconds`, however much there is of them. `--without NAME` keeps a speaker, a recorded voice or a whole
+language from the training, so that it can be measured on them.
+
+`--measure` names prepared footage, aligned speech, recorded voices and noisy recordings in a TOML file:
 
 ```toml
 [[speakers]]
