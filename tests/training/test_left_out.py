@@ -31,6 +31,13 @@ def test_a_voice_is_left_out_by_its_name_or_its_language() -> None:
     assert {voice.name for voice in VOICES} - {voice.name for voice in kept} == {"rms", "lp_diphone", "pc_diphone"}
 
 
+def test_a_person_is_left_out_with_every_voice_made_of_them() -> None:
+    kept = voices_but(VOICES, ("slt", "hi"))
+
+    left_out = {voice.name for voice in VOICES} - {voice.name for voice in kept}
+    assert left_out == {"slt", "cmu_us_slt_arctic_hts", "hindi_NSK_diphone"}
+
+
 def test_espeak_reads_no_language_that_is_left_out() -> None:
     rng = np.random.default_rng(0)
 

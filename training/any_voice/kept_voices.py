@@ -15,7 +15,7 @@ from ..virtual_speaker.speech import Speech, join
 from .measurement import ARPABET, Closures, Stretch, closures
 from .recorded_voices import RecordedVoice, installed_voices, speeches_of
 
-_SEED = 12345  # far from those of corpora, so that other things are said than in training
+_SEED = 12345  # of what is said; sentences are those of the corpus, chains of words and invented ones are others
 _STAND_INS = ((LIPS_CLOSED, "B"), (NO_SPEECH, "SIL"), (VOWELS, "AA"))  # phones of `ARPABET` that stand for a class
 _OTHER = "K"
 

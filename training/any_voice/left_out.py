@@ -9,6 +9,13 @@ from lipsync_core.errors import ConfigError
 from .recorded_voices import VOICES, RecordedVoice
 from .texts import SENTENCES
 
+_SAME_PERSON = (
+    frozenset(("cmu_us_slt_arctic_hts", "slt")),
+    frozenset(("kal_diphone", "kal16")),
+    frozenset(("hindi_NSK_diphone", "marathi_NSK_diphone", "telugu_NSK_diphone")),
+)
+"""Voices made of recordings of one person each."""
+
 
 def language_of(reader: str) -> str:
     """Return the language of one of espeak-ng's voices: `en-gb-scotland` reads `en`."""
@@ -16,8 +23,9 @@ def language_of(reader: str) -> str:
 
 
 def voices_but(voices: Iterable[RecordedVoice], without: Collection[str]) -> tuple[RecordedVoice, ...]:
-    """Return the voices of which neither the name nor the language is left out."""
-    return tuple(voice for voice in voices if not {voice.name, voice.language} & set(without))
+    """Return the voices of which name and language are not left out, nor another voice of the same person."""
+    left_out = set(without).union(*(people for people in _SAME_PERSON if people & set(without)))
+    return tuple(voice for voice in voices if not {voice.name, voice.language} & left_out)
 
 
 def check_left_out(without: Collection[str], speakers: Iterable[str]) -> None:
