@@ -35,7 +35,7 @@ from training.any_voice.measurement import ARPABET, Stretch, closures, robustnes
 from training.any_voice.real_motion import filmed_takes, real_tracks  # noqa: E402
 from training.any_voice.recipe import Recipe, any_voice_course, default_training  # noqa: E402
 from training.any_voice.recorded_voices import VOICES, installed_voices, speeches_of  # noqa: E402
-from training.any_voice.rig_motion import rig_takes  # noqa: E402
+from training.any_voice.rig_motion import arkit_weights, rig_takes  # noqa: E402
 from training.any_voice.sets import read_alignment  # noqa: E402
 from training.any_voice.texts import random_text, text_in  # noqa: E402
 from training.building import untrained_network  # noqa: E402
@@ -173,6 +173,17 @@ def test_a_rig_moves_the_jaw_and_both_corners(tmp_path: Path) -> None:
     assert jaw[1] == 0
     assert left[1] == pytest.approx(0.4)
     assert right[1] == pytest.approx(0.2)
+
+
+def test_lips_that_a_rig_sucks_in_are_met_though_the_jaw_is_open() -> None:
+    names = ["mouth_stretch_c", "mouth_oh_c", "mouth_suck_dl", "mouth_suck_dr", "mouth_suck_ul", "mouth_suck_ur"]
+    open_, shut = arkit_weights(np.array([[0.2, 0.3, 0, 0, 0, 0], [0.2, 0.3, 0.2, 0.2, 0.2, 0.2]]), names)
+
+    faces = generic_face() + np.tensordot(np.stack([open_, shut]), shape_deltas(), 1)
+
+    gap = lip_gap(faces) / mouth_width(generic_face())
+    assert gap[0] > 0.1
+    assert gap[1] < 0.02
 
 
 def test_a_rig_without_its_sound_is_refused(tmp_path: Path) -> None:

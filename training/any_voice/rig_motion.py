@@ -48,6 +48,12 @@ ARKIT_OF_RIG: Mapping[str, Mapping[str, float]] = {
 }
 """For each moving name of the rig, how much of which ARKit shapes its full weight amounts to."""
 
+_SHUT_ROLL = 0.1  # of each lip, at which both are met
+_PARTING_SHAPES = (
+    *("mouthFunnel", "mouthUpperUpLeft", "mouthUpperUpRight"),
+    *("mouthLowerDownLeft", "mouthLowerDownRight", "mouthStretchLeft", "mouthStretchRight"),
+)
+
 RIG_LICENCE = "MIT, The FACEGOOD Authors"
 
 
@@ -70,9 +76,19 @@ def rig_takes(folder: Path) -> Iterator[MovingTake]:
 
 
 def arkit_weights(weights: FloatArray, names: list[str]) -> NDArray[np.float32]:
-    """Turn a rig's weights `(T, W)` into those of `SHAPES`, `(T, B)`, 0 to 1."""
+    """Turn a rig's weights `(T, W)` into those of `SHAPES`, `(T, B)`, 0 to 1.
+
+    Where the rig sucks both lips in, as animators close them for p, b and m, they are met whatever the jaw does.
+    """
     matrix = np.zeros((len(names), len(SHAPES)))
     for row, name in enumerate(names):
         for shape, share in ARKIT_OF_RIG.get(name, {}).items():
             matrix[row, SHAPES.index(shape)] = share
-    return np.clip(weights @ matrix, 0, 1).astype(np.float32)
+    moved = np.clip(weights @ matrix, 0, 1)
+    lower, upper, close, jaw = (
+        moved[:, SHAPES.index(name)] for name in ("mouthRollLower", "mouthRollUpper", "mouthClose", "jawOpen")
+    )
+    shut = np.clip(np.minimum(lower, upper) / _SHUT_ROLL, 0, 1)
+    close += shut * jaw
+    moved[:, [SHAPES.index(name) for name in _PARTING_SHAPES]] *= 1 - shut[:, None]
+    return moved.astype(np.float32)
