@@ -104,14 +104,37 @@ def _train_default(verb: _Verbs) -> None:
     parser.add_argument("--hours", type=float, default=0.5, help="length of the corpus, h")
     parser.add_argument("--seed", type=int, default=6, help="of everything random")
     parser.add_argument(
-        "--motion", nargs="+", default=[], type=Path, metavar="CLIP", help="clips of real motion to add"
+        "--motion",
+        action="extend",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="CLIP",
+        help="clips of real motion to add",
     )
     parser.add_argument(
-        "--rig-motion", nargs="+", default=[], type=Path, metavar="FOLDER", help="folders of a rig's motion to add"
+        "--rig-motion",
+        action="extend",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="folders of a rig's motion to add",
     )
     parser.add_argument("--speaker-seconds", type=float, default=400.0, help="how long each speaker is told, s")
     parser.add_argument("--recorded", type=float, default=0.6, help="share of the corpus spoken by recorded voices")
     parser.add_argument("--hearing", type=Path, metavar="MODEL", help="model that hears the phones of GRID's sentences")
+    parser.add_argument(
+        "--words", action="extend", nargs="+", default=[], type=Path, metavar="FOLDER", help="folders of GRID's .align"
+    )
+    parser.add_argument(
+        "--without",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="keep these from it: speakers of clips, folders of rigs, recorded voices, languages (de)",
+    )
     parser.add_argument("--measure", type=Path, metavar="SETS.toml", help="footage to measure it on")
     parser.add_argument("--card", type=Path, metavar="CARD.md", help="the model card to write")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="optimizer.most_steps=500, say")

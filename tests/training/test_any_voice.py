@@ -35,9 +35,9 @@ from training.any_voice.measurement import ARPABET, Stretch, closures, robustnes
 from training.any_voice.real_motion import filmed_takes, real_tracks  # noqa: E402
 from training.any_voice.recipe import Recipe, any_voice_course, default_training  # noqa: E402
 from training.any_voice.recorded_voices import VOICES, installed_voices, speeches_of  # noqa: E402
-from training.any_voice.rig_motion import rig_takes  # noqa: E402
+from training.any_voice.rig_motion import arkit_weights, rig_takes  # noqa: E402
 from training.any_voice.sets import read_alignment  # noqa: E402
-from training.any_voice.texts import random_text  # noqa: E402
+from training.any_voice.texts import random_text, text_in  # noqa: E402
 from training.building import untrained_network  # noqa: E402
 from training.cli import main  # noqa: E402
 from training.config import DataConfig, TrainingConfig, read_config  # noqa: E402
@@ -45,7 +45,7 @@ from training.dataset import Hearing, PieceSampler, load_footage  # noqa: E402
 from training.losses import Face, anatomy_of, total_loss  # noqa: E402
 from training.starting_point import default_model_path, fits, load_encoder, measure_norms, start_from  # noqa: E402
 from training.virtual_speaker.articulation import BILABIALS  # noqa: E402
-from training.virtual_speaker.speech import STOPS, Speech, speak  # noqa: E402
+from training.virtual_speaker.speech import STOPS, Speech, Voice, speak  # noqa: E402
 
 UNVARIED = Variation(room=0, microphone=0, band=0, noise=0, codec=0, overload=0)
 
@@ -167,11 +167,23 @@ def test_a_rig_moves_the_jaw_and_both_corners(tmp_path: Path) -> None:
 
     (take,) = rig_takes(tmp_path)
 
+    assert take.seconds.tolist() == pytest.approx([0, 1 / 30])
     jaw, left, right = (take.weights[:, SHAPES.index(n)] for n in ("jawOpen", "mouthSmileLeft", "mouthSmileRight"))
     assert jaw[0] > 0.3
     assert jaw[1] == 0
     assert left[1] == pytest.approx(0.4)
     assert right[1] == pytest.approx(0.2)
+
+
+def test_lips_that_a_rig_sucks_in_are_met_though_the_jaw_is_open() -> None:
+    names = ["mouth_stretch_c", "mouth_oh_c", "mouth_suck_dl", "mouth_suck_dr", "mouth_suck_ul", "mouth_suck_ur"]
+    open_, shut = arkit_weights(np.array([[0.2, 0.3, 0, 0, 0, 0], [0.2, 0.3, 0.2, 0.2, 0.2, 0.2]]), names)
+
+    faces = generic_face() + np.tensordot(np.stack([open_, shut]), shape_deltas(), 1)
+
+    gap = lip_gap(faces) / mouth_width(generic_face())
+    assert gap[0] > 0.1
+    assert gap[1] < 0.02
 
 
 def test_a_rig_without_its_sound_is_refused(tmp_path: Path) -> None:
@@ -185,7 +197,7 @@ def test_a_rig_without_its_sound_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_silence_before_a_burst_belongs_to_its_stop() -> None:
-    speech = speak("a paper cup, a pretty kitty")
+    speech = speak("a paper cup, a pretty kitty", Voice("en-us+m3"))  # others breathe through their holds
     rate, samples = speech.waveform.sample_rate, np.abs(speech.waveform.samples)
     stops = [p for p in speech.phonemes[2:] if p.symbol[:1] in STOPS and p.symbol in ("p", "k", "t")]
 
@@ -213,6 +225,16 @@ def test_every_voice_names_its_phones_in_ipa() -> None:
     for voice in VOICES:
         for symbol in voice.phones.values():
             assert classes_of(symbol) != ("ə",) or symbol.startswith("ə")
+
+
+@pytest.mark.parametrize("language", ["hi", "mr", "te"])
+def test_a_voice_that_reads_no_latin_letters_is_given_none(language: str) -> None:
+    rng = np.random.default_rng(0)
+
+    texts = {text_in(language, rng) for _ in range(20)}
+
+    assert len(texts) > 10
+    assert not any(letter.isascii() and letter.isalpha() for text in texts for letter in text)
 
 
 def test_a_recorded_voice_closes_its_lips_where_its_sound_is_shut() -> None:
@@ -338,7 +360,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     quick = ["model.width=16", "optimizer.least_steps=5", "optimizer.most_steps=5", "data.batch_size=2"]
     settings = as_options(quick)
-    inputs = ["--motion", str(folder / "speaker.clip"), "--measure", str(folder / "sets.toml")]
+    inputs = ["--motion", str(folder / "speaker.clip"), "--measure", str(folder / "sets.toml"), "--without", "it"]
     outputs = ["-o", str(folder / "run"), "--card", str(folder / "card.md"), "--device", "cpu"]
     assert main(["train-default", *outputs, *inputs, "--hours", "0.01", *settings]) == 0
     return folder
@@ -358,6 +380,7 @@ def test_the_file_says_what_went_into_it(made: Path) -> None:
     assert "espeak-ng" in description.notes
     assert "somebody" in description.notes
     assert "CC BY 4.0" in description.notes
+    assert "Kept from it: it." in description.notes
     assert "gap_correlation, somebody" in description.held_out
 
 

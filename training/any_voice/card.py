@@ -32,7 +32,15 @@ kept.
 faster and slower so that one throat becomes many. No face, texture or voice of the speaker can be had from the
 model.
 
-`--measure` names prepared footage, aligned speech and noisy recordings in a TOML file:
+Beside espeak-ng, recorded human voices speak where Festival, Flite and their voices are installed as Debian packages
+them; the command prints what is missing. They say when each phone begins, and move the mouth by the same rules.
+`--rig-motion FOLDER` adds the motion of a production rig beside its voice. Where footage is named after GRID's
+sentences, its phones are known: from `--words FOLDER`, files with the times of the words, or from `--hearing MODEL`, a
+model that hears phones already; p, b and m are then put where the film shows the lips meet. Each speaker is told for
+`--speaker-seconds`, however much there is of them. `--without NAME` keeps a speaker, a recorded voice or a whole
+language from the training, so that it can be measured on them.
+
+`--measure` names prepared footage, aligned speech, recorded voices and noisy recordings in a TOML file:
 
 ```toml
 [[speakers]]
@@ -43,6 +51,10 @@ find_offset = false              # true: the sound may be off; find by how much 
 [aligned]
 sound = "sentence.wav"
 alignment = "sentence.TextGrid"  # as the Montreal Forced Aligner writes it
+
+[voices]
+names = ["rms", "it"]            # recorded voices, or all of a language: best those of `train-default --without`
+seconds = 60                     # how long each speaks
 
 [noise]
 clean = "clean.wav"
@@ -106,12 +118,22 @@ def _figures(measured: Measurements) -> Iterator[str]:
     yield ""
     if measured.closures:
         yield from _closures(measured)
+    if measured.voices:
+        yield from _voices(measured)
     if measured.robustness:
         yield "| noisy recording | r with the gap predicted from the clean one |"
         yield "|---|---|"
         for name, value in measured.robustness.items():
             yield f"| {name} | {value:.2f} |"
         yield ""
+
+
+def _voices(measured: Measurements) -> Iterator[str]:
+    yield "| recorded voice | p, b, m at which the lips meet | closures that are real | gap in vowels |"
+    yield "|---|---|---|---|"
+    for name, found in measured.voices.items():
+        yield f"| {name} | {found.recall:.2f} | {found.precision:.2f} | {found.vowel_opening:.2f} |"
+    yield ""
 
 
 def _closures(measured: Measurements) -> Iterator[str]:

@@ -19,6 +19,7 @@ from scipy import signal
 
 from lipsync_core.animation import frame_times
 from lipsync_core.audio.waveform import SPEECH_RATE, Waveform
+from lipsync_core.errors import ConfigError
 from lipsync_core.face.arkit import ARKIT_NAMES
 from lipsync_core.phones.classes import BREATH
 from lipsync_core.phones.phoneme import SILENCE, Phoneme
@@ -27,6 +28,7 @@ from lipsync_core.progress import Progress, ignore_progress
 from ..virtual_speaker.articulation import Articulation, articulate
 from ..virtual_speaker.speech import Speech, speak
 from .acoustics import Samples, Variation, breath, noise, vary_sound
+from .left_out import language_of, voices_but
 from .recorded_voices import installed_voices, recorded_speeches
 from .texts import random_text
 from .voices import random_voice
@@ -36,6 +38,7 @@ CORPUS_FPS = 30.0
 
 _COLUMNS = [ARKIT_NAMES.index(name) for name in SHAPES]
 _PORTION_SECONDS = 60.0
+_MOST_DRAWS = 200  # of texts before one in a language that is left in turns up
 _PORTION_TRACKS = 16  # that are heard behind one another
 _SHORTEST_PAUSE = 0.12  # s; a shorter one is part of a sound, such as the hold of a stop
 _SPEECH_PEAK = 0.5
@@ -55,6 +58,7 @@ class CorpusOptions:
         strength_spread: Deviation of the logarithm of the articulation's strength from track to track.
         without_speech: Share of the tracks in which nobody speaks: the mouth rests through any noise.
         recorded: Share of the others spoken by recorded voices, where any are installed; the rest by espeak-ng.
+        without: Names of recorded voices, and languages, that are kept from it.
     """
 
     seconds: float = 3600.0
@@ -63,6 +67,7 @@ class CorpusOptions:
     strength_spread: float = 0.15
     without_speech: float = 0.03
     recorded: float = 0.6
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,16 +128,17 @@ def make_portion(options: CorpusOptions, seconds: float, seed: np.random.SeedSeq
     """Make some tracks that last about so many seconds; what is heard behind each are the others of the portion."""
     rng = np.random.default_rng(seed)
     dry: list[SpokenTrack] = []
-    recorded = recorded_speeches(installed_voices(), rng) if installed_voices() else None
+    voices = voices_but(installed_voices(), options.without)
+    recorded = recorded_speeches(voices, rng) if voices else None
     while sum(track.waveform.duration for track in dry) < seconds:
         if rng.random() < options.without_speech:
             dry.append(_silent_track(rng))
         elif recorded and rng.random() < options.recorded:
             dry.append(_spoken_track(next(recorded), options, rng, _RECORDED_TRACT_REACH))
         else:
-            dry.append(_spoken_track(_conversation(rng), options, rng))
-    voices = [track.waveform.samples for track in dry if len(track.phonemes) > 1]
-    return [_varied(track, voices, options, rng) for track in dry]
+            dry.append(_spoken_track(_conversation(rng, options.without), options, rng))
+    others = [track.waveform.samples for track in dry if len(track.phonemes) > 1]
+    return [_varied(track, others, options, rng) for track in dry]
 
 
 def told_again(
@@ -192,9 +198,9 @@ def _silent_track(rng: np.random.Generator) -> SpokenTrack:
     return SpokenTrack(waveform, seconds, still, (Phoneme(BREATH, 0.0, waveform.duration),))
 
 
-def _conversation(rng: np.random.Generator) -> Speech:
+def _conversation(rng: np.random.Generator, without: tuple[str, ...] = ()) -> Speech:
     """Let one of espeak-ng's voices say one to three things, with pauses between them."""
-    language, text = random_text(rng)
+    language, text = _text_but(without, rng)
     voice = random_voice(language, rng)
     parts = [speak(text, voice)]
     for _ in range(rng.integers(0, 3)):
@@ -211,6 +217,15 @@ def _conversation(rng: np.random.Generator) -> Speech:
         samples += [pause, part.waveform.samples / max(float(np.abs(part.waveform.samples).max()), 1e-6)]
     waveform = Waveform(np.concatenate(samples) * np.float32(_SPEECH_PEAK), parts[0].waveform.sample_rate)
     return Speech(waveform, tuple(_without_holds(phonemes)))
+
+
+def _text_but(without: tuple[str, ...], rng: np.random.Generator) -> tuple[str, str]:
+    """Draw something to say in a language that is not left out, with the espeak-ng voice that reads it."""
+    for _ in range(_MOST_DRAWS):
+        language, text = random_text(rng)
+        if language_of(language) not in without:
+            return language, text
+    raise ConfigError("Hardly any language is left for espeak-ng to speak; leave fewer out.")
 
 
 def _pause(rng: np.random.Generator, sample_rate: int) -> Samples:

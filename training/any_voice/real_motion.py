@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from lipsync_core.arrays import FloatArray
 from lipsync_core.audio.waveform import SPEECH_RATE, Waveform
 from lipsync_core.capture.clip import Clip
+from lipsync_core.face.mouth import lip_gap, mouth_width
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.phones.phoneme import Phoneme
 
 from .acoustics import Samples, Variation, vary_sound
 from .corpus import SHAPES, SpokenTrack, motion_times, random_tract, retimed
+from .seen_closures import on_seen_closures
 from .transcripts import phones_of
 
 _TRACT_REACH = 0.15  # share of the widest range; more of it made other speakers worse
@@ -38,13 +41,26 @@ class MovingTake:
     phonemes: tuple[Phoneme, ...] = ()
 
 
-def filmed_takes(clip: Clip, model: SpeechModel | None = None) -> list[MovingTake]:
-    """Return the takes of a clip; the phones of known sentences are found by a model that hears them."""
+def filmed_takes(
+    clip: Clip, model: SpeechModel | None = None, word_files: Mapping[str, Path] | None = None
+) -> list[MovingTake]:
+    """Return the takes of a clip, with the phones of known sentences, whose p, b and m are put where they are seen.
+
+    Args:
+        clip: The footage.
+        model: A model that hears phones, or None.
+        word_files: Files with the times of the words, by the take that they are of; none if None.
+
+    Raises:
+        FormatError: If a file is of other words than its take.
+    """
     columns = [clip.blendshape_names.index(name) for name in SHAPES]
-    return [
-        MovingTake(take.waveform, take.seconds, take.blendshapes[:, columns], phones_of(take, model) if model else ())
-        for take in clip.takes
-    ]
+    width, files, made = mouth_width(clip.neutral), word_files or {}, []
+    for take in clip.takes:
+        phones = phones_of(take, model, files.get(take.name))
+        placed = on_seen_closures(phones, take.seconds, lip_gap(take.vertices) / width)
+        made.append(MovingTake(take.waveform, take.seconds, take.blendshapes[:, columns], placed))
+    return made
 
 
 def real_tracks(

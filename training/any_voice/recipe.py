@@ -21,10 +21,12 @@ from ..export import export_run
 from ..networks import pose
 from ..trainer import follow
 from .corpus import CORPUS_FPS, SHAPES, CorpusOptions, SpokenTrack, make_corpus
+from .left_out import check_left_out, voices_but
 from .lessons import PosedFootage, PosedLesson, corpus_footage, shape_deltas, vary_voice
 from .real_motion import MovingTake, filmed_takes, real_tracks
 from .recorded_voices import installed_voices
 from .rig_motion import RIG_LICENCE, rig_takes
+from .transcripts import word_files
 
 LICENCE = "GPL-3.0-or-later"
 SETTINGS: tuple[str, ...] = (
@@ -57,6 +59,7 @@ class Recipe:
         rigs: Folders of a production rig's motion with its sound.
         speaker_seconds: How long each speaker's motion is told, by many throats and under many conditions, s.
         hearing: A model that hears phones: it finds those of known sentences in the footage.
+        words: Folders of files that say when each word of a sentence is said.
         training: The network and how it learns.
         processes: Processor cores that make the corpus.
     """
@@ -66,8 +69,19 @@ class Recipe:
     rigs: tuple[Path, ...] = ()
     speaker_seconds: float = 400.0
     hearing: SpeechModel | None = None
+    words: tuple[Path, ...] = ()
     training: TrainingConfig = field(default_factory=TrainingConfig)
     processes: int = 2
+
+    @property
+    def shown(self) -> tuple[Clip, ...]:
+        """The clips of speakers who are not left out."""
+        return tuple(clip for clip in self.real if clip.speaker not in self.corpus.without)
+
+    @property
+    def shown_rigs(self) -> tuple[Path, ...]:
+        """The folders of rigs that are not left out."""
+        return tuple(folder for folder in self.rigs if folder.name not in self.corpus.without)
 
 
 def default_training(settings: Sequence[str] = ()) -> TrainingConfig:
@@ -87,8 +101,10 @@ def train_default(
         progress: Told the share done.
 
     Raises:
+        ConfigError: If somebody is left out of whom nothing is known.
         MissingDependencyError: If espeak-ng is not installed.
     """
+    check_left_out(recipe.corpus.without, _names(recipe))
     config = recipe.training
     footage = corpus_footage(_tracks(recipe, part_of(progress, 0.0, _CORPUS_SHARE)), feature_spec(config.model))
     torch.manual_seed(config.optimizer.seed)
@@ -119,12 +135,15 @@ def ingredients(recipe: Recipe) -> str:
         "rules of articulation."
     )
     if recipe.corpus.recorded:
-        voices = ", ".join(f"{voice.name} ({voice.licence})" for voice in installed_voices())
+        kept = voices_but(installed_voices(), recipe.corpus.without)
+        voices = ", ".join(f"{voice.name} ({voice.licence})" for voice in kept)
         text += f" {recipe.corpus.recorded:.0%} of it by recorded voices: {voices}." if voices else ""
-    for clip in recipe.real:
+    for clip in recipe.shown:
         text += f" The mouth motion of {clip.speaker}, {clip.duration:.0f} s ({clip.licence}): no picture, no voice."
-    for folder in recipe.rigs:
+    for folder in recipe.shown_rigs:
         text += f" The motion of a production rig, {folder.name} ({RIG_LICENCE}): no voice."
+    if recipe.corpus.without:
+        text += f" Kept from it: {', '.join(recipe.corpus.without)}."
     return text
 
 
@@ -134,12 +153,17 @@ def _tracks(recipe: Recipe, progress: Progress) -> Iterator[SpokenTrack]:
     return chain(spoken, real_tracks(_speakers(recipe), recipe.speaker_seconds, seed, recipe.corpus.variation))
 
 
+def _names(recipe: Recipe) -> list[str]:
+    return [clip.speaker for clip in recipe.real] + [folder.name for folder in recipe.rigs]
+
+
 def _speakers(recipe: Recipe) -> list[list[MovingTake]]:
     """Return the takes of each speaker; clips of one name are one speaker."""
     speakers: dict[str, list[MovingTake]] = {}
-    for clip in recipe.real:
-        speakers.setdefault(clip.speaker, []).extend(filmed_takes(clip, recipe.hearing))
-    return [*speakers.values(), *(list(rig_takes(folder)) for folder in recipe.rigs)]
+    files = word_files(recipe.words)
+    for clip in recipe.shown:
+        speakers.setdefault(clip.speaker, []).extend(filmed_takes(clip, recipe.hearing, files))
+    return [*speakers.values(), *(list(rig_takes(folder)) for folder in recipe.shown_rigs)]
 
 
 def _nobody(recipe: Recipe, seconds: float) -> Subject:
@@ -149,7 +173,7 @@ def _nobody(recipe: Recipe, seconds: float) -> Subject:
         neutral=generic_face(),
         blendshape_names=SHAPES,
         duration=seconds,
-        consent="voices of synthesisers" + ("; real motion as licensed" if recipe.real or recipe.rigs else ""),
+        consent="voices of synthesisers" + ("; real motion as licensed" if recipe.shown or recipe.shown_rigs else ""),
         licence=LICENCE,
     )
 

@@ -23,11 +23,12 @@ from lipsync_core.errors import LipSyncError
 from lipsync_core.phones.phoneme import SILENCE, Phoneme
 
 from ..virtual_speaker.speech import Speech
-from .recorded_phones import AMERICAN, CATALAN, CZECH, FINNISH, ITALIAN, RUSSIAN, ipa
+from .recorded_phones import AMERICAN, CATALAN, CZECH, FINNISH, INDIC, ITALIAN, RUSSIAN, ipa
 from .texts import pick, text_in
 
 _FESTIVAL_FOLDER = Path("/usr/share/festival/voices")
 _BATCH = 4  # sentences that one start of a synthesiser says
+_LATIN_2 = frozenset(("cs", "it", "fi"))  # languages whose voices read bytes of ISO 8859-2
 _TIME_LIMIT = 120  # s, for a batch
 _RUSSIAN_WEIGHT = 3.0  # natural speech is drawn as often as three other voices
 
@@ -40,11 +41,12 @@ class RecordedVoice:
         name: The synthesiser's own.
         engine: `"festival"`, `"flite"`, or `"recordings"`: label files beside the sounds.
         folder: Where Festival keeps it, under its folder of voices; empty for Flite.
-        package: Debian's package.
+        package: Debian's package, or packages.
         language: A key of `texts.SENTENCES`, or `"en"`.
         phones: Its names of phones in IPA.
         licence: As the package states it.
         female: Whether a woman was recorded.
+        rules: Folder of its language's rules, where Festival keeps them apart; empty if they come with the voice.
     """
 
     name: str
@@ -55,6 +57,15 @@ class RecordedVoice:
     phones: dict[str, str]
     licence: str
     female: bool = False
+    rules: str = ""
+
+
+def _indic(name: str, language: str) -> RecordedVoice:
+    """Return one of the three voices of a man who speaks three languages of India."""
+    packages = f"festvox-{language}-nsk festival-{language}"
+    return RecordedVoice(
+        f"{name}_NSK_diphone", "festival", name, packages, language, INDIC, "GPL-2+", rules=f"{name}_scm"
+    )
 
 
 VOICES: tuple[RecordedVoice, ...] = (
@@ -63,16 +74,39 @@ VOICES: tuple[RecordedVoice, ...] = (
     ),
     RecordedVoice("kal_diphone", "festival", "english", "festvox-kallpc16k", "en", AMERICAN, "BSD-like"),
     RecordedVoice("ked_diphone", "festival", "english", "festvox-kdlpc16k", "en", AMERICAN, "BSD-like"),
-    RecordedVoice("czech_ph", "festival", "czech", "festvox-czech-ph", "cs", CZECH, "GPL-2"),
-    RecordedVoice("czech_dita", "festival", "czech", "festvox-czech-dita", "cs", CZECH, "GPL-3", female=True),
-    RecordedVoice("czech_krb", "festival", "czech", "festvox-czech-krb", "cs", CZECH, "GPL-3", female=True),
-    RecordedVoice("czech_machac", "festival", "czech", "festvox-czech-machac", "cs", CZECH, "GPL-3"),
+    RecordedVoice("czech_ph", "festival", "czech", "festvox-czech-ph", "cs", CZECH, "GPL-2+"),
+    RecordedVoice("czech_dita", "festival", "czech", "festvox-czech-dita", "cs", CZECH, "GPL-3+", female=True),
+    RecordedVoice("czech_krb", "festival", "czech", "festvox-czech-krb", "cs", CZECH, "GPL-3+", female=True),
+    RecordedVoice("czech_machac", "festival", "czech", "festvox-czech-machac", "cs", CZECH, "GPL-3+"),
     RecordedVoice("lp_diphone", "festival", "italian", "festvox-italp16k", "it", ITALIAN, "GPL-2+", female=True),
     RecordedVoice("pc_diphone", "festival", "italian", "festvox-itapc16k", "it", ITALIAN, "GPL-2+"),
-    RecordedVoice("suo_fi_lj_diphone", "festival", "finnish", "festvox-suopuhe-lj", "fi", FINNISH, "LGPL-2.1"),
-    RecordedVoice("hy_fi_mv_diphone", "festival", "finnish", "festvox-suopuhe-mv", "fi", FINNISH, "LGPL-2.1"),
+    RecordedVoice("suo_fi_lj_diphone", "festival", "finnish", "festvox-suopuhe-lj", "fi", FINNISH, "LGPL-2+"),
+    RecordedVoice("hy_fi_mv_diphone", "festival", "finnish", "festvox-suopuhe-mv", "fi", FINNISH, "LGPL-2+"),
     RecordedVoice(
         "upc_ca_ona_hts", "festival", "catalan", "festvox-ca-ona-hts", "ca", CATALAN, "LGPL-2.1+", female=True
+    ),
+    RecordedVoice(
+        "hindi_NSK_diphone", "festival", "hindi", "festvox-hi-nsk festival-hi", "hi", INDIC, "GPL-2+", rules="hindi_scm"
+    ),
+    RecordedVoice(
+        "marathi_NSK_diphone",
+        "festival",
+        "marathi",
+        "festvox-mr-nsk festival-mr",
+        "mr",
+        INDIC,
+        "GPL-2+",
+        rules="marathi_scm",
+    ),
+    RecordedVoice(
+        "telugu_NSK_diphone",
+        "festival",
+        "telugu",
+        "festvox-te-nsk festival-te",
+        "te",
+        INDIC,
+        "GPL-2+",
+        rules="telugu_scm",
     ),
     RecordedVoice("kal16", "flite", "", "flite", "en", AMERICAN, "BSD-like"),
     RecordedVoice("awb", "flite", "", "flite", "en", AMERICAN, "BSD-like"),
@@ -121,7 +155,7 @@ def speeches_of(voice: RecordedVoice, rng: np.random.Generator) -> list[Speech]:
 def _is_installed(voice: RecordedVoice) -> bool:
     if voice.engine == "flite":
         return voice.name in _flite_voices()
-    there = (_FESTIVAL_FOLDER / voice.folder / voice.name).is_dir()
+    there = (_FESTIVAL_FOLDER / voice.folder / voice.name).is_dir() and (_FESTIVAL_FOLDER.parent / voice.rules).is_dir()
     return there and (voice.engine == "recordings" or shutil.which("festival") is not None)
 
 
@@ -140,7 +174,7 @@ def _say_with_festival(voice: RecordedVoice, texts: list[str], stretch: float, f
         lines.append(f'(set! u (utt.synth (Utterance Text "{plain}")))')
         lines.append(f'(utt.save.segs u "{folder}/{number}.seg") (utt.save.wave u "{folder}/{number}.wav" \'riff)')
     script = folder / "say.scm"
-    script.write_text("\n".join(lines), encoding="utf-8" if voice.language in ("ca", "en") else "iso-8859-2")
+    script.write_text("\n".join(lines), encoding="iso-8859-2" if voice.language in _LATIN_2 else "utf-8")
     subprocess.run(["festival", "-b", str(script)], capture_output=True, timeout=_TIME_LIMIT, check=False)
     for number in range(len(texts)):
         if (folder / f"{number}.wav").is_file():

@@ -9,6 +9,10 @@ find_offset = false              # true: the sound may be off; find by how much 
 sound = "sentence.wav"
 alignment = "sentence.TextGrid"  # as the Montreal Forced Aligner writes it; the last tier holds the phones
 
+[voices]
+names = ["rms", "it"]            # recorded voices, or all of a language: best those of `train-default --without`
+seconds = 60                     # how long each speaks
+
 [noise]
 clean = "clean.wav"
 noisy = ["cafe_0_dB.wav", "office_10_dB.wav"]
@@ -18,9 +22,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from lipsync_core.audio.decoding import read_speech
 from lipsync_core.audio.waveform import Waveform
@@ -28,6 +34,7 @@ from lipsync_core.capture.clip import Clip, read_clip
 from lipsync_core.errors import ConfigError, FormatError
 from lipsync_core.model.model_file import SpeechModel
 
+from .kept_voices import voice_closures, voices_called
 from .measurement import (
     ARPABET,
     Agreement,
@@ -39,6 +46,7 @@ from .measurement import (
     robustness,
     sound_offset,
 )
+from .recorded_voices import RecordedVoice
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ class MeasuringSets:
     aligned: tuple[Waveform, tuple[Stretch, ...]] | None = None
     clean: Waveform | None = None
     noisy: tuple[tuple[str, Waveform], ...] = ()
+    voices: tuple[RecordedVoice, ...] = ()
+    voice_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -68,17 +78,23 @@ class Measurements:
         agreements: By set.
         closures: On aligned speech.
         robustness: By noisy sound: Pearson's r with the lip gap predicted from the clean one.
+        voices: Closures by recorded voice.
     """
 
     agreements: dict[str, Agreement]
     closures: Closures | None
     robustness: dict[str, float]
+    voices: dict[str, Closures] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, float]:
         """Return the figures by name, rounded, as a model's description keeps them."""
         figures = {f"gap_correlation, {name}": found.model for name, found in self.agreements.items()}
         if self.closures:
             figures |= {"closure_recall": self.closures.recall, "closure_precision": self.closures.precision}
+        if self.voices:
+            found = self.voices.values()
+            figures["closure_recall, recorded voices"] = float(np.mean([f.recall for f in found]))
+            figures["closure_precision, recorded voices"] = float(np.mean([f.precision for f in found]))
         return {name: round(value, 3) for name, value in figures.items()}
 
 
@@ -98,6 +114,7 @@ def read_sets(path: Path) -> MeasuringSets:
 
 def _sets(values: dict[str, Any], folder: Path) -> MeasuringSets:
     aligned, noise = values.get("aligned"), values.get("noise")
+    voices = values.get("voices", {"names": ()})
     return MeasuringSets(
         speakers=tuple(
             SpeakerSet(
@@ -110,6 +127,8 @@ def _sets(values: dict[str, Any], folder: Path) -> MeasuringSets:
         else None,
         clean=read_speech(folder / noise["clean"]) if noise else None,
         noisy=tuple((Path(n).stem, read_speech(folder / n)) for n in noise["noisy"]) if noise else (),
+        voices=tuple(voice for name in voices["names"] for voice in voices_called(name)),
+        voice_seconds=float(voices.get("seconds", 60)),
     )
 
 
@@ -145,6 +164,7 @@ def measure_sets(model: SpeechModel, sets: MeasuringSets) -> Measurements:
         agreements={item.name: agreement(model, _in_time(model, item)) for item in sets.speakers},
         closures=closures(model, *sets.aligned, ARPABET) if sets.aligned else None,
         robustness={name: robustness(model, sets.clean, sound) for name, sound in sets.noisy} if sets.clean else {},
+        voices={voice.name: voice_closures(model, voice, sets.voice_seconds) for voice in sets.voices},
     )
 
 

@@ -127,7 +127,25 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "내 친구는 바다 근처 마을에 삽니다.",
         "봄이 오면 꽃밭에 나비가 많아요.",
     ),
-    "hi": ("मेरा भाई हर सुबह बगीचे में फूल देखता है।", "माँ ने बाज़ार से पाँच आम और पपीता ख़रीदा।"),
+    "hi": (
+        "मेरा भाई हर सुबह बगीचे में फूल देखता है।",
+        "माँ ने बाज़ार से पाँच आम और पपीता ख़रीदा।",
+        "पिताजी रोज़ शाम को पुरानी किताब पढ़ते हैं।",
+        "बाहर बारिश में मेरा बड़ा बस्ता भीग गया।",
+        "हमारे गाँव के पास एक बहुत पुराना पुल है।",
+    ),
+    "mr": (
+        "माझी आई बाजारातून भाजी आणि पाव आणते.",
+        "बाबा रोज सकाळी बागेत फिरायला जातात.",
+        "पाऊस पडला की मुले पाण्यात खेळतात.",
+        "आम्ही उद्या मामाच्या गावाला जाणार आहोत.",
+    ),
+    "te": (
+        "మా అమ్మ ప్రతి రోజు ఉదయం పూలు కోస్తుంది.",
+        "నాన్న బజారు నుండి మామిడి పండ్లు తెచ్చాడు.",
+        "మేము రేపు బస్సులో ఊరికి వెళ్తాము.",
+        "పిల్లలు బడిలో బొమ్మలు గీస్తున్నారు.",
+    ),
     "ta": ("என் தம்பி காலையில் பள்ளிக்கு போகிறான்.", "அம்மா பூ பறித்து மாலை கட்டுகிறாள்."),
     "fa": ("پسر کوچک با توپ در باغ بازی می‌کند.", "مادرم هر صبح نان و پنیر می‌خرد."),
 }
@@ -163,6 +181,7 @@ _WORDS = tuple(
     )
     for word in line.split()
 )
+_OTHER_SCRIPTS = frozenset(("hi", "mr", "te"))  # whose recorded voices read no Latin letters
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _ONSETS = ("", "b", "p", "m", "f", "v", "t", "d", "n", "s", "z", "l", "r", "k", "g", "h", "w", "y", "sh", "ch", "j")
 _CLUSTERS = ("br", "pl", "tr", "st", "sp", "fl", "gr", "kl", "sm", "bl", "pr", "fr")
@@ -208,7 +227,15 @@ def text_in(language: str, rng: np.random.Generator) -> str:
     """Draw something to say in a language: a key of `SENTENCES`, or `"en"`."""
     if language == "en":
         return (pick(rng, TRAINING_SENTENCES), _chain(rng), _spelled(rng))[rng.choice(3, p=(0.4, 0.45, 0.15))]
-    return pick(rng, SENTENCES[language]) if rng.random() < 0.5 else _invented(rng)
+    if rng.random() < 0.5:
+        return pick(rng, SENTENCES[language])
+    return _shuffled(language, rng) if language in _OTHER_SCRIPTS else _invented(rng)
+
+
+def _shuffled(language: str, rng: np.random.Generator) -> str:
+    """String words of a language's sentences together."""
+    words = [word.strip(".,;:?!।") for sentence in SENTENCES[language] for word in sentence.split()]
+    return " ".join(pick(rng, words) for _ in range(rng.integers(3, 9))) + "."
 
 
 def pick(rng: np.random.Generator, choices: Sequence[T]) -> T:

@@ -105,6 +105,7 @@ def train_default(options: argparse.Namespace) -> None:
     from ..any_voice.corpus import CorpusOptions
     from ..any_voice.recipe import Recipe, default_training, with_errors
     from ..any_voice.recipe import train_default as train_on_recipe
+    from ..any_voice.recorded_voices import missing_packages
     from ..any_voice.sets import measure_sets, read_sets
     from ..export import pick_device
     from ..processes import refuse_company
@@ -112,14 +113,22 @@ def train_default(options: argparse.Namespace) -> None:
 
     refuse_company("train-default")
     recipe = Recipe(
-        corpus=CorpusOptions(seconds=3600 * options.hours, seed=options.seed, recorded=options.recorded),
+        corpus=CorpusOptions(
+            seconds=3600 * options.hours,
+            seed=options.seed,
+            recorded=options.recorded,
+            without=tuple(options.without),
+        ),
         real=tuple(read_clip(path) for path in options.motion),
         rigs=tuple(options.rig_motion),
         speaker_seconds=options.speaker_seconds,
         hearing=read_model(options.hearing) if options.hearing else None,
+        words=tuple(options.words),
         training=default_training(options.set),
         processes=options.processes,
     )
+    if options.recorded and (packages := missing_packages()):
+        print(f"more voices speak where these Debian packages are installed: {' '.join(packages)}")
     sets = read_sets(options.measure) if options.measure else None
     with progress_bar("training") as report:
         model = train_on_recipe(recipe, options.output, pick_device(options.device), report)
