@@ -15,7 +15,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from math import prod
-from time import perf_counter
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..arrays import check_shape
 from ..errors import FormatError, ShapeError
+from . import products
 from .layers import LEAKY_SLOPE
 
 Tensor: TypeAlias = NDArray[np.float32]
@@ -58,7 +58,7 @@ class Linear:
 
     def run(self, x: Tensor) -> Tensor:
         """Compute the layer with NumPy."""
-        return matrix_product(self.weight, x.T).T + self.bias
+        return products.matrix_product(self.weight, x.T).T + self.bias
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Convolution:
 
         def compute(block: Rectangle) -> None:
             taken = windows[:, :, :, block[0], block[1]]
-            product = matrix_product(matrix, taken.reshape(len(matrix), -1))
+            product = products.matrix_product(matrix, taken.reshape(len(matrix), -1))
             np.add(product.reshape(outputs, *taken.shape[3:]), self.bias[:, None, None, None], out=y[:, *block])
 
         _for_each(compute, list(_blocks(*y.shape[1:])))
@@ -330,36 +330,6 @@ class FeedForward:
         return cls(tuple(_read_layer(entry, arrays, f"{prefix}{number}.") for number, entry in enumerate(header)))
 
 
-def matrix_product(a: Tensor, b: Tensor) -> Tensor:
-    """Multiply `(K, M)`, transposed, with `(K, N)`, to `(M, N)`, in whichever way this NumPy is quick.
-
-    Blender's NumPy is built without a tuned BLAS: there `einsum`, whose inner loop is a vectorised multiply-and-add
-    along an axis in memory order, takes a third to a thirtieth of the time of `@`.
-    """
-    if _blas_is_tuned():
-        return a.T @ b
-    if a.shape[1] > b.shape[1]:  # the longer axis innermost
-        return np.einsum("km,kn->nm", a, b).T
-    return np.einsum("km,kn->mn", a, b)
-
-
-@lru_cache
-def _blas_is_tuned() -> bool:
-    """Tell whether `@` is faster than `einsum`: some versions of NumPy cannot say what they were built with."""
-    a, b = np.ones((2, 256, 64, 512), np.float32)[:, :, 0, :]
-    return _seconds(lambda: a.T @ b) < _seconds(lambda: np.einsum("km,kn->mn", a, b))
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    """Return the least time of three."""
-    times = []
-    for _ in range(3):
-        start = perf_counter()
-        work()
-        times.append(perf_counter() - start)
-    return min(times)
-
-
 @lru_cache
 def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST_THREADS), "lipsync3d-network")
@@ -367,7 +337,7 @@ def _threads() -> ThreadPoolExecutor:
 
 def _for_each(work: Callable[[Rectangle], None], blocks: list[Rectangle]) -> None:
     """Do some work for each block: in threads, unless there is one block or a tuned BLAS that has its own."""
-    if len(blocks) == 1 or _blas_is_tuned():
+    if len(blocks) == 1 or products.blas_is_tuned():
         for block in blocks:
             work(block)
     else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from . import products
+
 Sequence = NDArray[np.float32]
 
 LEAKY_SLOPE = 0.2  # of the leaky ReLU; the paper states none
@@ -26,12 +28,24 @@ def convolve(x: Sequence, weight: Sequence, bias: Sequence, *, dilation: int = 1
         `(ceil(T / stride), O)`.
     """
     reach = (len(weight) // 2) * dilation
+    if not products.blas_is_tuned():
+        return _convolve_by_channel(np.pad(x.T, ((0, 0), (reach, reach))), weight, bias, dilation, stride)
     padded = np.pad(x, ((reach, reach), (0, 0)))
     output = np.broadcast_to(bias, (-(-len(x) // stride), weight.shape[2])).copy()
     for tap, matrix in enumerate(weight):
         start = tap * dilation
         output += padded[start : start + len(x) : stride] @ matrix
     return output
+
+
+def _convolve_by_channel(padded: Sequence, weight: Sequence, bias: Sequence, dilation: int, stride: int) -> Sequence:
+    """Convolve `(C, T + padding)` channel by channel, time innermost: quicker where NumPy has no tuned BLAS."""
+    length = padded.shape[1] - (len(weight) - 1) * dilation
+    output = np.repeat(bias[:, None], -(-length // stride), axis=1)
+    for tap, matrix in enumerate(weight):
+        start = tap * dilation
+        output += products.matrix_product(matrix, np.ascontiguousarray(padded[:, start : start + length : stride]))
+    return np.ascontiguousarray(output.T)
 
 
 def leaky_relu(x: Sequence) -> Sequence:

@@ -36,7 +36,7 @@ _WORD_BY_LETTER = ("ja", "cmn", "th")  # written without spaces
 _COMMON_WORDS: dict[str, str] = {
     "en-us": "the and of to is that you it was for are with this have not",
     "de": "der die und das ist nicht ich ein eine zu mit den auf es wir",
-    "fr-fr": "le la les et est un une des que je ne pas vous dans pour il",
+    "fr": "le la les et est un une des que je ne pas vous dans pour il",
     "es": "el los las y es una que en no por con para se lo mi",
     "it": "il gli e è che non di una per con sono mi della ho si",
     "pt": "o os e é que não uma para com em do da se eu você",
@@ -78,7 +78,7 @@ def pronounce(text: str, language: str = "") -> tuple[Word, ...]:
     language = language or language_of(text)
     espeak = _espeak()
     if espeak.espeak_SetVoiceByName(language.encode()) != 0:
-        raise ConfigError(f"espeak-ng does not speak {language!r}; choose one such as en-us, en-gb, de, fr-fr or cmn.")
+        raise ConfigError(f"espeak-ng does not speak {language!r}; choose one such as en-us, en-gb, de, fr or cmn.")
     words = [Word(word, _phones(espeak, word)) for word in _words(text, language)]
     return tuple(word for word in words if word.phones)
 

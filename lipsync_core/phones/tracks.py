@@ -28,8 +28,8 @@ Rows = list[tuple[float, float, str]]
 def read_track(path: Path) -> tuple[Phoneme, ...]:
     """Read phones or mouth shapes that another program wrote; the kind is told by the content.
 
-    Understood are Rhubarb's JSON and TSV, Papagayo's and Moho's `.dat` (at 24 frames a second), and lists of labels with
-    a start, an end and a name on each line (s), as Audacity and HTK write them.
+    Understood are Rhubarb's JSON and TSV, Papagayo's and Moho's `.dat` (at 24 frames a second), and lists of labels
+    with a start, an end and a name on each line (s), as Audacity and HTK write them.
 
     Raises:
         FormatError: If it is none of these, or its times do not rise.

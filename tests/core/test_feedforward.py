@@ -14,7 +14,7 @@ import pytest
 
 from lipsync_core.archive import ArchiveFormat, read_archive, write_archive
 from lipsync_core.errors import ConfigError, FormatError, MissingDependencyError, ShapeError
-from lipsync_core.model import feedforward, runtimes
+from lipsync_core.model import feedforward, products, runtimes
 from lipsync_core.model.feedforward import (
     Convolution,
     FeedForward,
@@ -52,7 +52,7 @@ def small_network() -> FeedForward:
 
 @pytest.fixture(params=[True, False], ids=["tuned BLAS", "no BLAS"])
 def _both_products(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feedforward, "_blas_is_tuned", lambda: request.param)
+    monkeypatch.setattr(products, "blas_is_tuned", lambda: request.param)
 
 
 def convolved_by_definition(x: np.ndarray, layer: Convolution) -> np.ndarray:

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
 
-from lipsync_core.model import feedforward, runtimes  # noqa: E402
+from lipsync_core.model import feedforward, products, runtimes  # noqa: E402
 from lipsync_core.model.feedforward import (  # noqa: E402
     Convolution,
     FeedForward,
@@ -131,7 +131,7 @@ def require_onnx_runtime() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("tuned", [True, False], ids=["tuned BLAS", "no BLAS"])
 def test_numpy_computes_what_torch_computes(name: str, tuned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feedforward, "_blas_is_tuned", lambda: tuned)
+    monkeypatch.setattr(products, "blas_is_tuned", lambda: tuned)
     modules, network, shape = example(name)
     x = frames(2, shape)
 

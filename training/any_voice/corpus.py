@@ -36,6 +36,7 @@ CORPUS_FPS = 30.0
 
 _COLUMNS = [ARKIT_NAMES.index(name) for name in SHAPES]
 _PORTION_SECONDS = 60.0
+_PORTION_TRACKS = 16  # that are heard behind one another
 _SHORTEST_PAUSE = 0.12  # s; a shorter one is part of a sound, such as the hold of a stop
 _SPEECH_PEAK = 0.5
 _SYNTHETIC_IMPORTANCE = 0.35
@@ -132,6 +133,22 @@ def make_portion(options: CorpusOptions, seconds: float, seed: np.random.SeedSeq
             dry.append(_spoken_track(_conversation(rng), options, rng))
     voices = [track.waveform.samples for track in dry if len(track.phonemes) > 1]
     return [_varied(track, voices, options, rng) for track in dry]
+
+
+def told_again(
+    speeches: Iterator[Speech], seconds: float, options: CorpusOptions, rng: np.random.Generator
+) -> Iterator[SpokenTrack]:
+    """Let other throats say speeches until so many seconds are told, with the mouth moved by rules."""
+    told, portion = 0.0, list[SpokenTrack]()
+    for speech in speeches:
+        portion.append(_spoken_track(speech, options, rng, _RECORDED_TRACT_REACH))
+        told += portion[-1].waveform.duration
+        if len(portion) == _PORTION_TRACKS or told >= seconds:
+            voices = [track.waveform.samples for track in portion]
+            yield from (_varied(track, voices, options, rng) for track in portion)
+            portion.clear()
+        if told >= seconds:
+            return
 
 
 def retimed(waveform: Waveform, factor: float) -> tuple[Waveform, float]:
