@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lipsync_core.face.mouth import CLOSED_GAP
+from lipsync_core.face.mouth import CLOSURES_EXPLAINED, CONTACT_GAP
 from training.measures.lip_crops import TextureErrors
 from training.virtual_speaker.comparison import SpeechFigures, TrackingFigures
 
@@ -83,7 +83,8 @@ def _rows(figures: Figures) -> list[tuple[str, str]]:
             f"moves {tracking.upper_face_motion:.2f} % of the eye distance (RMS)",
         ),
         ("unseen sentence, predicted against true lip gap, correlation", f"{speech.gap_correlation:.3f}"),
-        ("unseen sentence, p b m that close", f"{speech.closed} of {speech.closures}"),
+        ("unseen sentence, p b m at which the lips touch", f"{speech.closed} of {speech.closures}"),
+        ("unseen sentence, p b m at which they nearly do", f"{speech.nearly} of {speech.closures}"),
         ("unseen sentence, mean lip error", f"{figures.errors['mean_lip_error']:.2f} % of the eye distance"),
     ]
     texture = figures.texture
@@ -117,6 +118,7 @@ then said, from sound alone: “{html.escape(figures.sentence)}” Click a strip
 {pictures}
 <h2>The lips, predicted and true</h2>
 <img src="lip_gap.png" alt="lip gap over time">
+<p>{CLOSURES_EXPLAINED.replace("*", "")}</p>
 <h2>Figures</h2>
 <table>{cells}</table>
 <p>In Blender: <a href="talking_head.blend">talking_head.blend</a>. For other tools:
@@ -158,7 +160,7 @@ def _plot_gap(picture: Path, speech: SpeechFigures) -> None:
     figure, axes = pyplot.subplots(figsize=(11, 3.2), layout="constrained")
     axes.plot(seconds, 100 * speech.true_gap[: len(seconds)], color="#999", linewidth=3, label="true")
     axes.plot(seconds, 100 * speech.gap, color="#c0392b", label="predicted from sound")
-    axes.axhline(100 * CLOSED_GAP, color="#2c3e50", linestyle=":", label="lips count as met below")
+    axes.axhline(100 * CONTACT_GAP, color="#2c3e50", linestyle=":", label="lips touch below")
     axes.set(xlabel="s", ylabel="lip gap, % of mouth width", xlim=(0, seconds[-1]))
     axes.legend(frameon=False, ncols=3, loc="upper right")
     axes.spines[["top", "right"]].set_visible(False)

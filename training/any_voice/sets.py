@@ -79,6 +79,8 @@ class Measurements:
         figures = {f"gap_correlation, {name}": found.model for name, found in self.agreements.items()}
         if self.closures:
             figures |= {"closure_recall": self.closures.recall, "closure_precision": self.closures.precision}
+            figures["nearly_closed_recall"] = self.closures.nearly_recall
+            figures["nearly_closed_precision"] = self.closures.nearly_precision
         return {name: round(value, 3) for name, value in figures.items()}
 
 
