@@ -50,20 +50,22 @@ class LipMotion:
 
     Attributes:
         millimetres: `(T,)` beyond rest, between the middles of the inner lips, for each frame from the scene's first.
+        parting: `(T,)` the same along the way in which the mouth opens alone; below zero the lips are past each other.
         fps: Frames per second.
         pair: Numbers of the upper lip's vertex and the lower one's.
         scaled: Whether the eyes were found.
     """
 
     millimetres: Points
+    parting: Points
     fps: float
     pair: tuple[int, int]
     scaled: bool
 
-    def during(self, start: float, end: float) -> Points:
-        """Return the distances in the frames that are shown from one time to another, s, and one to either side."""
+    def during(self, start: float, end: float) -> NDArray[np.intp]:
+        """Return the frames that are shown from one time to another, s, and one to either side, counted from 0."""
         first, last = int(np.floor(start * self.fps)) - 1, int(np.ceil(end * self.fps)) + 1
-        return self.millimetres[max(first, 0) : max(last, 0)]
+        return np.arange(max(first, 0), min(max(last, 0), len(self.millimetres)))
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,26 @@ class Contact:
     Attributes:
         phoneme: The sound.
         millimetres: Least distance of the lips beyond rest while it lasts, or a frame before or after.
+        parting: How much of it the mouth is open; below zero the lips are past each other.
+        frame: When that is, counted from the scene's first frame.
     """
 
     phoneme: Phoneme
     millimetres: float
+    parting: float
+    frame: int
 
     @property
     def touches(self) -> bool:
         """Whether a viewer sees the lips touch."""
         return self.millimetres <= TOUCHING
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it: nothing, or that the lips are open, or past each other."""
+        if self.touches:
+            return ""
+        return "open" if self.parting > 0 else "past each other"
 
 
 @dataclass(frozen=True)
@@ -111,15 +124,24 @@ def measure_lips(head: bpy.types.Object) -> LipMotion:
         LipSyncError: If its shape keys part no lips.
     """
     scene = bpy.context.scene
-    pair = lip_pair(_key_shapes(head))
+    shapes = _key_shapes(head)
+    pair = lip_pair(shapes)
+    opens = _opening(shapes)[pair[1]] - _opening(shapes)[pair[0]]
     eyes = eye_distance(head)
     scale = EYE_DISTANCE / eyes if eyes else _METRE
-    rest = _distance(head.matrix_world, [_rest(head)[vertex] for vertex in pair])
-    apart = []
+    rest = _way(head.matrix_world, [shapes[""][vertex] for vertex in pair])
+    ways = []
     for frame in range(scene.frame_start, scene.frame_end + 1):
         scene.frame_set(frame)
-        apart.append(_shown_distance(head, pair))
-    return LipMotion(scale * (np.array(apart) - rest), scene.render.fps / scene.render.fps_base, pair, bool(eyes))
+        ways.append(_shown_way(head, pair))
+    along = _way(head.matrix_world, [np.zeros(3), opens])
+    return LipMotion(
+        millimetres=scale * (np.linalg.norm(ways, axis=1) - np.linalg.norm(rest)),
+        parting=scale * (np.array(ways) - rest) @ along / np.linalg.norm(along),
+        fps=scene.render.fps / scene.render.fps_base,
+        pair=pair,
+        scaled=bool(eyes),
+    )
 
 
 def judge_contacts(motion: LipMotion, said: Sequence[Phoneme], offset: float = 0.0) -> ContactFigures:
@@ -135,16 +157,18 @@ def judge_contacts(motion: LipMotion, said: Sequence[Phoneme], offset: float = 0
     settled, left = _SETTLING
     pauses = [s for s in spans if s.symbol == SILENCE and s.end_seconds - s.start_seconds > _LONG_PAUSE]
     still = [motion.millimetres[_frames(s.start_seconds + settled, s.end_seconds - left, motion.fps)] for s in pauses]
-    wide = [motion.during(s.start_seconds, s.end_seconds).max() for s in spans if s.symbol in _OPEN_VOWELS]
+    during = [(s, motion.during(s.start_seconds, s.end_seconds)) for s in spans]
+    wide = [motion.millimetres[frames].max() for s, frames in during if s.symbol in _OPEN_VOWELS]
     return ContactFigures(
-        contacts=tuple(
-            Contact(span, float(motion.during(span.start_seconds, span.end_seconds).min()))
-            for span in spans
-            if span.symbol in LIPS_CLOSED
-        ),
+        contacts=tuple(_contact(motion, s, frames) for s, frames in during if s.symbol in LIPS_CLOSED),
         silence=float(np.concatenate(still).max(initial=-np.inf)) if still else float("nan"),
         open_vowels=float(np.median(wide)) if wide else float("nan"),
     )
+
+
+def _contact(motion: LipMotion, said: Phoneme, frames: NDArray[np.intp]) -> Contact:
+    nearest = int(frames[motion.millimetres[frames].argmin()])
+    return Contact(said, float(motion.millimetres[nearest]), float(motion.parting[nearest]), nearest)
 
 
 def lip_pair(shapes: Mapping[str, Points]) -> tuple[int, int]:
@@ -156,10 +180,8 @@ def lip_pair(shapes: Mapping[str, Points]) -> tuple[int, int]:
     Raises:
         LipSyncError: If no key parts any lips.
     """
-    rest, opening = shapes[""], next((shapes[name] for name in _OPENERS if name in shapes), None)
-    if opening is None or not opening.any():
-        raise LipSyncError("The mesh has no shape key that opens a mouth; name the head's own mesh with --mesh.")
-    upper, lower = _borders(shapes) or _parted(opening)
+    rest = shapes[""]
+    upper, lower = _borders(shapes) or _parted(_opening(shapes))
     lips = rest[upper | lower, 0]
     middle = np.abs(rest[:, 0] - (lips.min() + lips.max()) / 2) <= _MIDDLE * np.ptp(lips)
     above, below = np.flatnonzero(upper & middle), np.flatnonzero(lower & middle)
@@ -168,6 +190,14 @@ def lip_pair(shapes: Mapping[str, Points]) -> tuple[int, int]:
     apart = np.linalg.norm(rest[above][:, None] - rest[below], axis=2)
     first, second = np.unravel_index(apart.argmin(), apart.shape)
     return int(above[first]), int(below[second])
+
+
+def _opening(shapes: Mapping[str, Points]) -> Points:
+    """Return what the key that opens the mouth adds, `(V, 3)`."""
+    opening = next((shapes[name] for name in _OPENERS if name in shapes), None)
+    if opening is None or not opening.any():
+        raise LipSyncError("The mesh has no shape key that opens a mouth; name the head's own mesh with --mesh.")
+    return opening
 
 
 def _borders(shapes: Mapping[str, Points]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]] | None:
@@ -197,7 +227,8 @@ def eye_distance(head: bpy.types.Object) -> float:
     if any(lid is None or not lid.any() for lid in lids):
         return 0.0
     weights = [np.linalg.norm(lid, axis=1) for lid in lids if lid is not None]
-    return _distance(head.matrix_world, [weight @ shapes[""] / weight.sum() for weight in weights])
+    lids_apart = _way(head.matrix_world, [weight @ shapes[""] / weight.sum() for weight in weights])
+    return float(np.linalg.norm(lids_apart))
 
 
 def _is_eye(thing: bpy.types.Object) -> bool:
@@ -237,18 +268,18 @@ def _coordinates(key: bpy.types.ShapeKey) -> Points:
     return flat.reshape(-1, 3).astype(np.float64)
 
 
-def _shown_distance(head: bpy.types.Object, pair: tuple[int, int]) -> float:
+def _shown_way(head: bpy.types.Object, pair: tuple[int, int]) -> Points:
     shown = head.evaluated_get(bpy.context.evaluated_depsgraph_get())
     mesh = shown.to_mesh()
-    distance = _distance(shown.matrix_world, [mesh.vertices[vertex].co for vertex in pair])
+    way = _way(shown.matrix_world, [mesh.vertices[vertex].co for vertex in pair])
     shown.to_mesh_clear()
-    return distance
+    return way
 
 
-def _distance(matrix: Any, ends: Sequence[Any]) -> float:
-    """Return the distance of two points of an object, in the scene's units."""
-    first, second = (np.array(matrix.to_3x3()) @ np.array(end, np.float64) for end in ends)
-    return float(np.linalg.norm(first - second))
+def _way(matrix: Any, ends: Sequence[Any]) -> Points:
+    """Return the way from one point of an object to another, `(3,)`, in the scene's units."""
+    first, second = (np.array(matrix.to_3x3(), np.float64) @ np.array(end, np.float64) for end in ends)
+    return np.asarray(second - first, np.float64)
 
 
 def _spans(said: Sequence[Phoneme], offset: float) -> list[Phoneme]:
@@ -269,11 +300,13 @@ def report(figures: ContactFigures) -> str:
     """Return the figures as lines to read."""
     lines = [
         f"{contact.phoneme.symbol} at {contact.phoneme.start_seconds:6.2f} s: {contact.millimetres:5.1f} mm"
-        f"{'' if contact.touches else '  open'}"
+        f"{'' if contact.touches else '  ' + contact.fault}"
         for contact in figures.contacts
     ]
     touching = f"the lips touch (at most {TOUCHING:.1f} mm) at {figures.touching} of {len(figures.contacts)} p, b and m"
-    lines.append(f"{touching}; silence: {figures.silence:.1f} mm at most; open vowels: {figures.open_vowels:.1f} mm")
+    for name, value in (("silence, at most", figures.silence), ("open vowels", figures.open_vowels)):
+        touching += f"; {name}: {'none heard' if np.isnan(value) else f'{value:.1f} mm'}"
+    lines.append(touching)
     return "\n".join(lines)
 
 

@@ -20,6 +20,7 @@ from tests.conftest import REPOSITORY
 bpy = pytest.importorskip("bpy")
 
 from tools.lip_contact import (  # noqa: E402
+    Contact,
     ContactFigures,
     LipMotion,
     judge_contacts,
@@ -78,6 +79,7 @@ def test_lips_are_measured_beyond_where_they_rest(names: tuple[str, ...], slit: 
     motion = measure_lips(head)
 
     np.testing.assert_allclose(motion.millimetres, [0, 10, 20, 1], atol=1e-3)
+    np.testing.assert_allclose(motion.parting, [0, 10, 20, 1], atol=1e-3)
     assert not motion.scaled
     heights = [head.data.vertices[vertex].co for vertex in motion.pair]
     assert heights[0][2] == pytest.approx(slit)
@@ -99,6 +101,19 @@ def test_millimetres_are_those_of_a_head_of_a_grown_persons_size() -> None:
 
     assert motion.scaled
     np.testing.assert_allclose(motion.millimetres, [0, 10], atol=1e-3)
+
+
+def test_lips_that_are_past_each_other_do_not_touch() -> None:
+    head = made_head(("viseme_aa",))
+    head.data.shape_keys.key_blocks["viseme_aa"].slider_min = -1
+    keyed(head, "viseme_aa", [-0.1, 0.1])
+
+    motion = measure_lips(head)
+
+    np.testing.assert_allclose(motion.millimetres, [2, 2], atol=1e-3)
+    np.testing.assert_allclose(motion.parting, [-2, 2], atol=1e-3)
+    faults = [Contact(SAID[2], 2.0, parting, 0).fault for parting in motion.parting]
+    assert faults == ["past each other", "open"]
 
 
 def test_what_opens_no_mouth_has_no_lips() -> None:
@@ -123,7 +138,7 @@ def moving(apart: dict[float, float], rest: float = 0.0) -> LipMotion:
     millimetres = np.where(np.arange(40) < 25, rest, 8.0)
     for seconds, distance in apart.items():
         millimetres[round(seconds * 25)] = distance
-    return LipMotion(millimetres, 25.0, (0, 1), True)
+    return LipMotion(millimetres, millimetres, 25.0, (0, 1), True)
 
 
 def test_contacts_are_told_from_near_misses() -> None:
