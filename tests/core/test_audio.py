@@ -276,6 +276,15 @@ def test_a_good_recording_is_not_mended() -> None:
     np.testing.assert_array_equal(heard, channels.mean(axis=1, dtype=np.float32))
 
 
+@pytest.mark.parametrize("gain", [0.05, 1.0, 3.0])
+def test_at_any_ordinary_level_exactly_the_sound_itself_is_heard(gain: float) -> None:
+    """What every model before these repairs heard: the loud parts at -20 dBFS, nothing else changed."""
+    margin = np.zeros(8_000)
+    plain = audio_features(Waveform(np.concatenate([margin, SPEECH, margin]).astype(np.float32), 16_000), FeatureSpec())
+
+    np.testing.assert_allclose(heard_of(gain * SPEECH, FeatureSpec()), plain, atol=1e-4)
+
+
 def test_ordinary_sounds_are_heard_the_same_without_rumble() -> None:
     """A model that was trained with rumble in its sound may be given one without."""
     heard = [heard_of(SPEECH, FeatureSpec(rumble=rumble)) for rumble in (True, False)]
