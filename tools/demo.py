@@ -6,6 +6,7 @@ python -m tools.demo --output out/demo
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import re
 import subprocess
@@ -28,6 +29,7 @@ from lipsync_core.capture.video import read_frames
 from lipsync_core.face.mouth import lip_gap
 from lipsync_core.livelink import write_livelink
 from lipsync_core.model.model_file import SpeechModel, write_model
+from lipsync_core.phones.phoneme import Phoneme
 from lipsync_core.progress import Progress
 from lipsync_core.synthesis import synthesize
 from training.config import TrainingConfig
@@ -148,7 +150,25 @@ def render(demo: Demo) -> None:
         scene, movie = demo.path("character.blend"), demo.path("character.mp4")
         _blender(progress, "demo_character.py", scene)
         character = ("--scene", scene, "--character", "Character", "--no-head", "--fps", "25")
-        _blender(progress, "batch.py", *speech, *character, "--render", movie, "--resolution", "480x480")
+        speaking = ("--save", demo.path("character_speaking.blend"), "--render", movie, "--resolution", "480x480")
+        _blender(progress, "batch.py", *speech, *character, *speaking)
+    with demo.step("the character's lips at every p, b and m") as progress:
+        said = demo.path("unseen.TextGrid")
+        said.write_text(textgrid_of(read_truth(truth_path(demo.path("unseen.mp4"))).phonemes), encoding="utf-8")
+        _blender(progress, "contact_views.py", demo.path("character_speaking.blend"), said, demo.path("contact"))
+
+
+def textgrid_of(phonemes: Sequence[Phoneme]) -> str:
+    """Return what is said as a TextGrid of one tier, in Praat's short form; gaps between sounds are pauses."""
+    cells, end = list[str](), 0.0
+    for phoneme in phonemes:
+        if phoneme.start_seconds > end:
+            cells += [f"{end:.4f}", f"{phoneme.start_seconds:.4f}", '""']
+        cells += [f"{phoneme.start_seconds:.4f}", f"{phoneme.end_seconds:.4f}", f'"{phoneme.symbol}"']
+        end = phoneme.end_seconds
+    heading = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "0", f"{end:.4f}", "<exists>", "1"]
+    tier = ['"IntervalTier"', '"phones"', "0", f"{end:.4f}", str(len(cells) // 3)]
+    return "\n".join([*heading, *tier, *cells]) + "\n"
 
 
 def show_texture(demo: Demo, clip: Clip, unseen: Clip, model: SpeechModel) -> None:
@@ -188,6 +208,7 @@ def report(demo: Demo, clip: Clip, unseen: Clip, model: SpeechModel) -> None:
         errors=model.description.held_out,
         texture=measure_texture(model, unseen),
         footage_seconds=clip.duration,
+        contacts=json.loads(demo.path("contact.json").read_text(encoding="utf-8")),
         sentence=HELD_OUT_SENTENCES[0],
         minutes=demo.minutes,
     )

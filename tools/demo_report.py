@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import matplotlib
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from lipsync_core.face.mouth import CLOSED_GAP
+from lipsync_core.face.mouth import CLOSURES_EXPLAINED, CONTACT_GAP
 from training.measures.lip_crops import TextureErrors
 from training.virtual_speaker.comparison import SpeechFigures, TrackingFigures
 
@@ -47,6 +48,7 @@ class Figures:
         errors: Prediction against tracking, on the unseen sentence.
         texture: Painted lips against filmed ones, on the unseen sentence.
         footage_seconds: Length of the footage, s.
+        contacts: What `tools/contact_views.py` wrote of each p, b and m that the character says.
         sentence: The unseen sentence.
         minutes: How long each step took.
     """
@@ -56,6 +58,7 @@ class Figures:
     errors: Mapping[str, float]
     texture: TextureErrors
     footage_seconds: float
+    contacts: Sequence[Mapping[str, Any]]
     sentence: str
     minutes: Mapping[str, float]
 
@@ -83,7 +86,12 @@ def _rows(figures: Figures) -> list[tuple[str, str]]:
             f"moves {tracking.upper_face_motion:.2f} % of the eye distance (RMS)",
         ),
         ("unseen sentence, predicted against true lip gap, correlation", f"{speech.gap_correlation:.3f}"),
-        ("unseen sentence, p b m that close", f"{speech.closed} of {speech.closures}"),
+        ("unseen sentence, p b m at which the lips touch", f"{speech.closed} of {speech.closures}"),
+        ("unseen sentence, p b m at which they nearly do", f"{speech.nearly} of {speech.closures}"),
+        (
+            "unseen sentence, p b m at which the character's lips touch (within 1 mm of rest)",
+            f"{sum(not contact['fault'] for contact in figures.contacts)} of {len(figures.contacts)}",
+        ),
         ("unseen sentence, mean lip error", f"{figures.errors['mean_lip_error']:.2f} % of the eye distance"),
     ]
     texture = figures.texture
@@ -104,19 +112,27 @@ def _page(figures: Figures, rows: list[tuple[str, str]]) -> str:
     pictures = "\n".join(
         f'<h2>{html.escape(title)}</h2>\n<img src="{name}" alt="{html.escape(title)}">' for name, title in _PICTURES
     )
+    contacts = "\n".join(_contact(contact) for contact in figures.contacts)
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>LipSync3D demo</title>
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }}
-img {{ max-width: 100%; }} td {{ padding: .15rem 1.5rem .15rem 0; border-bottom: 1px solid #ddd; }}
+img {{ max-width: 100%; }} figure {{ display: inline-block; margin: 0 .3rem .6rem 0; width: 8.4rem; }}
+figcaption {{ font-size: .8rem; }} .fault {{ color: #c0392b; font-weight: bold; }}
+td {{ padding: .15rem 1.5rem .15rem 0; border-bottom: 1px solid #ddd; }}
 </style>
 <h1>LipSync3D demo</h1>
 <p>A synthetic person was filmed saying {figures.footage_seconds:.0f} s of sentences. A model learned from that film and
 then said, from sound alone: “{html.escape(figures.sentence)}” Click a strip to see its movie.</p>
 {movies}
+<h2>The lips of the other head at every p, b and m</h2>
+<p>Moved by the built-in model, from the sound alone. Millimetres are between the inner lips, beyond where they rest, on
+a head whose eyes are 63 mm apart; lips touch within 1 mm.</p>
+{contacts}
 {pictures}
 <h2>The lips, predicted and true</h2>
 <img src="lip_gap.png" alt="lip gap over time">
+<p>{CLOSURES_EXPLAINED.replace("*", "")}</p>
 <h2>Figures</h2>
 <table>{cells}</table>
 <p>In Blender: <a href="talking_head.blend">talking_head.blend</a>. For other tools:
@@ -124,6 +140,14 @@ then said, from sound alone: “{html.escape(figures.sentence)}” Click a strip
 The model: <a href="virtual_speaker.lipsync3d">virtual_speaker.lipsync3d</a>.</p>
 </html>
 """
+
+
+def _contact(contact: Mapping[str, Any]) -> str:
+    """Show the lips at one sound, and in red if they are seen apart."""
+    caption = f"{contact['symbol']} at {contact['seconds']:.2f} s: {contact['millimetres']:.1f} mm"
+    fault = f', <span class="fault">{html.escape(contact["fault"])}</span>' if contact["fault"] else ""
+    shown = f'<img src="{contact["picture"]}" alt="lips">'
+    return f"<figure>{shown}<figcaption>{html.escape(caption)}{fault}</figcaption></figure>"
 
 
 def telling_moments(gap: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -158,7 +182,7 @@ def _plot_gap(picture: Path, speech: SpeechFigures) -> None:
     figure, axes = pyplot.subplots(figsize=(11, 3.2), layout="constrained")
     axes.plot(seconds, 100 * speech.true_gap[: len(seconds)], color="#999", linewidth=3, label="true")
     axes.plot(seconds, 100 * speech.gap, color="#c0392b", label="predicted from sound")
-    axes.axhline(100 * CLOSED_GAP, color="#2c3e50", linestyle=":", label="lips count as met below")
+    axes.axhline(100 * CONTACT_GAP, color="#2c3e50", linestyle=":", label="lips touch below")
     axes.set(xlabel="s", ylabel="lip gap, % of mouth width", xlim=(0, seconds[-1]))
     axes.legend(frameon=False, ncols=3, loc="upper right")
     axes.spines[["top", "right"]].set_visible(False)

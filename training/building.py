@@ -21,8 +21,8 @@ from .texture_networks import TextureNetwork, paper_texture, sheet_texture
 def feature_spec(config: ModelConfig) -> FeatureSpec:
     """Return what the configured encoder hears."""
     if config.encoder == "track":
-        return FeatureSpec(kind="log_mel", channel_seconds=config.channel_seconds)
-    return FeatureSpec(kind="complex_stft")
+        return FeatureSpec(kind="log_mel", channel_seconds=config.channel_seconds, rumble=False)
+    return FeatureSpec(kind="complex_stft", rumble=False)
 
 
 def encoder_spec(config: ModelConfig) -> EncoderSpec:

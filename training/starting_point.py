@@ -7,6 +7,7 @@ statistics again; they are measured on the new footage, so that nothing the enco
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -70,9 +71,10 @@ def built_in_model() -> Path:
 
 
 def fits(model: SpeechModel, config: ModelConfig) -> bool:
-    """Tell whether a network of this configuration can start from a model's encoder."""
+    """Tell whether a network of this configuration can start from a model's encoder, one that heard rumble included."""
     width = model.encoder_weights["entry.weight"].shape[-1] if "entry.weight" in model.encoder_weights else 0
-    return (model.encoder, model.features, width) == (encoder_spec(config), feature_spec(config), config.width)
+    features = replace(model.features, rumble=False)
+    return (model.encoder, features, width) == (encoder_spec(config), feature_spec(config), config.width)
 
 
 def start_from(model: SpeechModel, network: SpeakerNetwork, footage: Footage, config: ModelConfig) -> None:

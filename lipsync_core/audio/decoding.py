@@ -41,13 +41,17 @@ def decode_sound(path: Path) -> DecodedSound:
         with av.open(str(path)) as container:
             if not container.streams.audio:
                 raise AudioError(f"{path} has no audio stream; choose a file with sound, or give its sound separately.")
+            delay = _delay_untold(container)
             frames = list(container.decode(audio=0))
     except (av.FFmpegError, ValueError) as fault:
         raise AudioError(f"{path} cannot be read as sound ({_reason(fault)}); convert it to WAV.") from fault
     if not frames:
         raise AudioError(f"{path} holds no sound; choose a recording of speech.")
     channels = np.concatenate([_as_float(frame) for frame in frames])
-    return DecodedSound(channels, frames[0].sample_rate, float(frames[0].time or 0.0))
+    late = delay * frames[0].samples
+    channels = channels[late:] if late >= 0 else np.pad(channels, ((-late, 0), (0, 0)))
+    rate = frames[0].sample_rate
+    return DecodedSound(channels, rate, max(0.0, float(frames[0].time or 0.0) + min(late, 0) / rate))
 
 
 def read_speech(path: Path) -> Waveform:
@@ -71,6 +75,16 @@ def import_av() -> Any:
     except ImportError as fault:
         raise MissingDependencyError("Reading this file needs PyAV; run `pip install av`.") from fault
     return av
+
+
+def _delay_untold(container: Any) -> int:
+    """Return by how many of its codec's frames a sound comes late, where neither file nor decoder says so.
+
+    A bare AAC stream begins with one frame of what its encoder starts up on; the decoder of WMA keeps back the first.
+    """
+    if container.format.name == "aac":
+        return 1
+    return -1 if container.streams.audio[0].codec_context.name in ("wmav1", "wmav2") else 0
 
 
 def _as_float(frame: Any) -> NDArray[np.float32]:

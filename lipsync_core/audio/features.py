@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import FormatError
+from .mending import loudness, without_rumble
 from .waveform import SPEECH_RATE, Waveform
 
 FeatureKind = Literal["log_mel", "complex_stft"]
@@ -25,7 +26,10 @@ _FFT_SIZE = 512
 _BINS = 256  # bins 1..256: the constant is dropped, which leaves the paper's 256
 _SPEECH_LEVEL = 0.1  # RMS that the loud parts of every track are brought to (-20 dBFS)
 _LOUD_DECIBELS = 20.0  # columns within this of the loudest count as loud
-_LARGEST_GAIN = 30.0  # a whisper is raised by at most this factor, so that room noise stays noise
+_LARGEST_GAIN = 30.0  # a steady sound is raised by at most this factor, so that room noise stays noise
+_STEADY_DECIBELS = 6.0  # above its background; speech stands out further,
+_GAIN_PER_DECIBEL = 4.0  # dB more gain for each dB that it does,
+_MOST_MORE_GAIN = 40.0  # dB more at most
 MARGIN_SECONDS = 0.5  # silence put before and after a track
 _COMPRESSION = 0.3  # exponent that flattens the range of magnitudes; the paper gives none
 _CHANNEL_REACH_SECONDS = 30  # to either side, over which a channel's spectrum is taken
@@ -55,6 +59,7 @@ class FeatureSpec:
         mel_bands: Bands of `"log_mel"`.
         channel_seconds: Length of loud speech, s, whose own mean spectrum counts as much as that of speech at large
             when the colour of microphone, room and voice is taken out of `"log_mel"`; 0 leaves it in.
+        rumble: Whether what lies below 24 Hz is left in the sound, as in models from before it was taken out.
     """
 
     kind: FeatureKind = "log_mel"
@@ -63,6 +68,7 @@ class FeatureSpec:
     hop_length: int = 160
     mel_bands: int = 80
     channel_seconds: float = 0.0
+    rumble: bool = True
 
     @property
     def column_rate(self) -> float:
@@ -111,7 +117,10 @@ def hear(waveform: Waveform, seconds: NDArray[np.float64], spec: FeatureSpec) ->
         seconds: `(T,)` the time of each frame from the first sample, s.
         spec: What to compute.
     """
-    sound = normalise_level(waveform.at_rate(spec.sample_rate))
+    sound = waveform.at_rate(spec.sample_rate)
+    if not spec.rumble:
+        sound = Waveform(without_rumble(sound.samples, sound.sample_rate), sound.sample_rate)
+    sound = normalise_level(sound)
     margin = round(MARGIN_SECONDS * spec.column_rate)
     padded = np.pad(sound.samples, margin * spec.hop_length)
     features = audio_features(Waveform(padded, spec.sample_rate), spec)
@@ -135,13 +144,14 @@ def audio_features(waveform: Waveform, spec: FeatureSpec) -> NDArray[np.float32]
 
 
 def normalise_level(waveform: Waveform) -> Waveform:
-    """Bring the loud parts of a track to one level, so that a recording's gain does not matter."""
-    length = max(1, waveform.sample_rate // 50)  # 20 ms
-    count = max(1, len(waveform.samples) // length)
-    cut = waveform.samples[: count * length]
-    power = np.mean(np.square(cut.reshape(count, -1), dtype=np.float64), axis=1)
-    loud = power[power >= power.max() * 10 ** (-_LOUD_DECIBELS / 10)]
-    gain = min(_SPEECH_LEVEL / max(np.sqrt(loud.mean()), 1e-9), _LARGEST_GAIN)
+    """Bring the loud parts of a track to one level, so that a recording's gain does not matter.
+
+    However faint it is, a sound is raised all the way if it comes and goes as speech does.
+    """
+    heard = loudness(waveform.samples, waveform.sample_rate)
+    lively = _GAIN_PER_DECIBEL * (heard.decibels_above_background - _STEADY_DECIBELS)
+    most = _LARGEST_GAIN * 10 ** (np.clip(lively, 0, _MOST_MORE_GAIN) / 20)
+    gain = min(_SPEECH_LEVEL / max(heard.level, 1e-9), most)
     return Waveform(waveform.samples * np.float32(gain), waveform.sample_rate)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import wave
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,11 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray, check_shape
 from ..errors import AudioError
+from .mending import loudness, one_channel, unclipped, without_offset
+from .resampling import resample
 
 SPEECH_RATE = 16_000  # Hz: what every model hears
-SILENCE_RMS = 1e-4  # -80 dBFS: below this there is nothing to speak from
-_RESAMPLING_ZEROS = 24  # zero crossings of the low-pass filter on either side
+SILENCE_LEVEL = 3e-5  # -90 dBFS, the last of 16 bits: where even the loud parts are fainter, nothing speaks
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,9 @@ class Waveform:
 def speech_waveform(channels: FloatArray, sample_rate: int, source: str) -> Waveform:
     """Make what the networks hear out of what a decoder gave: one channel at 16 kHz.
 
+    A constant offset is taken out, what was cut off at full scale is rounded, and channels that carry no speech, or
+    that cancel each other, are left out; other sounds are the mean of their channels.
+
     Args:
         channels: `(N, C)` samples, full scale is 1.
         sample_rate: Samples per second, Hz.
@@ -69,46 +72,11 @@ def speech_waveform(channels: FloatArray, sample_rate: int, source: str) -> Wave
     check_shape(f"The sound of {source}", channels, "N C")
     if len(channels) == 0:
         raise AudioError(f"{source} holds no sound; choose a recording of speech.")
-    mono = Waveform(channels.mean(axis=1, dtype=np.float32), sample_rate)
-    if np.sqrt(np.mean(np.square(mono.samples, dtype=np.float64))) < SILENCE_RMS:
+    centred = [unclipped(without_offset(channel, sample_rate)) for channel in channels.T]
+    mono = one_channel(centred, sample_rate)
+    if loudness(mono, sample_rate).level < SILENCE_LEVEL:
         raise AudioError(f"{source} is silent throughout; choose a recording of speech.")
-    return mono.at_rate(SPEECH_RATE)
-
-
-def resample(samples: FloatArray, rate: int, new_rate: int) -> NDArray[np.float32]:
-    """Change the sample rate by a rational factor with a Kaiser-windowed sinc filter.
-
-    Every output sample is one dot product with a phase of the filter; the filter's delay is taken out, so sample 0
-    stays sample 0.
-
-    Args:
-        samples: `(N,)`.
-        rate: Samples per second of `samples`, Hz.
-        new_rate: Samples per second wanted, Hz.
-    """
-    if rate == new_rate:
-        return samples.astype(np.float32)
-    ratio = Fraction(new_rate, rate)
-    taps = _low_pass(ratio)  # (up, K): one row per output phase
-    half = taps.shape[1] // 2
-    count = -(-len(samples) * ratio.numerator // ratio.denominator)
-    padded = np.pad(samples.astype(np.float32), (half, half + taps.shape[1]))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, taps.shape[1])
-    output = np.empty(count, np.float32)
-    for phase in range(min(ratio.numerator, count)):
-        first = phase * ratio.denominator // ratio.numerator
-        rows = windows[first :: ratio.denominator][: len(output[phase :: ratio.numerator])]
-        output[phase :: ratio.numerator] = rows @ taps[phase * ratio.denominator % ratio.numerator]
-    return output
-
-
-def _low_pass(ratio: Fraction) -> NDArray[np.float32]:
-    """Return the filter for each of the output's phases, `(up, K)`."""
-    cutoff = min(1.0, float(ratio)) * 0.95  # share of the input's Nyquist frequency
-    half = int(np.ceil(_RESAMPLING_ZEROS / cutoff))
-    offsets = np.arange(-half, half + 1) - np.arange(ratio.numerator)[:, None] / ratio.numerator
-    window = np.i0(9.0 * np.sqrt(np.clip(1 - (offsets / (half + 1)) ** 2, 0, 1))) / np.i0(9.0)
-    return (cutoff * np.sinc(cutoff * offsets) * window).astype(np.float32)
+    return Waveform(mono, sample_rate).at_rate(SPEECH_RATE)
 
 
 def read_wav(path: Path) -> tuple[NDArray[np.float32], int]:

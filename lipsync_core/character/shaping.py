@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..animation import FaceAnimation
 from ..face.arkit import JAW_SHAPES, MOUTH_SHAPES
-from ..face.mouth import CLOSED_GAP, mouth_width
+from ..face.mouth import NEARLY_CLOSED_GAP, mouth_width
 from ..face.topology import LIP_GAP
 
 _JAW = (*JAW_SHAPES, "mouthClose")  # mouthClose undoes jawOpen, so both must grow alike
@@ -59,7 +59,7 @@ def closed_frames(animation: FaceAnimation, delay: float = 0.0) -> NDArray[np.in
         delay: How much later it is worn, s.
     """
     gap, width = _lip_gaps(animation), mouth_width(animation.base)
-    closed = np.concatenate([[False], gap < CLOSED_GAP * width, [False]])
+    closed = np.concatenate([[False], gap < NEARLY_CLOSED_GAP * width, [False]])
     edges = np.flatnonzero(np.diff(closed.astype(np.int8)))
     deepest = [start + int(gap[start:end].argmin()) for start, end in edges.reshape(-1, 2)]
     frames = np.round(np.array(deepest, float) + delay * animation.fps).astype(np.intp)

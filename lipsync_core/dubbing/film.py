@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..archive import replacing
 from ..audio.decoding import DecodedSound, import_av
-from ..audio.waveform import resample
+from ..audio.resampling import resample
 from ..errors import VideoError
 
 _CLOCK = Fraction(1, 90_000)  # s: steps in which pictures are timed

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from lipsync_core.audio.features import FeatureSpec, audio_features, hear, mel_filters, normalise_level
-from lipsync_core.audio.waveform import Waveform, read_wav, resample, speech_waveform, write_wav
+from lipsync_core.audio.mending import loudness, unclipped, without_rumble
+from lipsync_core.audio.resampling import resample
+from lipsync_core.audio.waveform import Waveform, read_wav, speech_waveform, write_wav
 from lipsync_core.errors import AudioError
 from tests.conftest import babble
 
@@ -199,3 +201,132 @@ def test_a_sound_begins_at_any_time_with_silence_before_its_own() -> None:
     assert later.samples[0] == 4001
     assert earlier.samples[3999] == 0
     assert earlier.samples[4000] == 1
+
+
+# ---- Any level, any wiring
+
+
+def spoken(seconds: float = 2.0) -> Waveform:
+    """Speech between two silences, its loud parts at -20 dBFS, without an offset."""
+    speech = babble(seconds)
+    pause = np.zeros(8_000, np.float32)
+    samples = np.concatenate([pause, speech.samples, pause])
+    samples = (samples - samples.mean()) * np.float32(0.1 / loudness(samples, 16_000).level)
+    return Waveform(samples + np.random.default_rng(1).normal(0, 1e-4, len(samples)).astype(np.float32), 16_000)
+
+
+def heard_of(channels: np.ndarray, spec: FeatureSpec) -> np.ndarray:
+    """The features of a recording, as every road to the networks computes them."""
+    columns = channels.reshape(len(channels), -1).astype(np.float32)
+    return hear(speech_waveform(columns, 16_000, "a test"), np.array([0.0]), spec).features
+
+
+def likeness(channels: np.ndarray, spec: FeatureSpec) -> float:
+    """The correlation of what is heard of a bad recording with what is heard of the good one."""
+    good = heard_of(spoken().samples, spec)
+    return float(np.corrcoef(good.ravel(), heard_of(channels, spec).ravel())[0, 1])
+
+
+def in_sixteen_bits(samples: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(samples * 32768), -32768, 32767) / 32768
+
+
+SPEECH = spoken().samples.astype(np.float64)
+NOISE = np.random.default_rng(2).normal(0, 0.02, len(SPEECH))
+BAD_RECORDINGS = {
+    "30 dB down": SPEECH * 10 ** (-30 / 20),
+    "30 dB down in 16 bits": in_sixteen_bits(SPEECH * 10 ** (-30 / 20)),
+    "40 dB down in 16 bits": in_sixteen_bits(SPEECH * 10 ** (-40 / 20)),
+    "15 dB up, beyond full scale": SPEECH * 10 ** (15 / 20),
+    "an offset": SPEECH + 0.3,
+    "faint, with an offset": SPEECH * 0.03 - 0.2,
+    "crossed wires": np.stack([SPEECH, -SPEECH], axis=1),
+    "nearly crossed wires": np.stack([SPEECH, -0.9 * SPEECH + 0.01 * NOISE], axis=1),
+    "a dead channel": np.stack([np.zeros_like(SPEECH), SPEECH], axis=1),
+    "a channel of hiss": np.stack([SPEECH, NOISE], axis=1),
+    "a channel of offset": np.stack([SPEECH, np.full_like(SPEECH, -0.4)], axis=1),
+    "one of six channels": np.stack([SPEECH if channel == 2 else 0 * SPEECH for channel in range(6)], axis=1),
+}
+
+
+@pytest.mark.parametrize("rumble", [True, False])
+@pytest.mark.parametrize("fault", BAD_RECORDINGS)
+def test_a_bad_recording_is_heard_like_a_good_one(fault: str, rumble: bool) -> None:
+    assert likeness(BAD_RECORDINGS[fault], FeatureSpec(rumble=rumble)) > 0.98
+
+
+@pytest.mark.parametrize("ceiling", [0.6, 0.5, 0.3])
+def test_flat_tops_are_rounded_towards_what_was_cut_off(ceiling: float) -> None:
+    voice = sum(np.roll(tone(130 * k, 1.0, 16_000), 37 * k * k) / k**2 for k in range(1, 12))
+    voice = (voice / np.abs(voice).max()).astype(np.float32)
+    cut = np.clip(voice, -ceiling, ceiling)
+
+    mended = unclipped(cut)
+
+    assert np.abs(mended - voice).mean() < 0.7 * np.abs(cut - voice).mean()
+    whole = np.abs(voice) < 0.99 * ceiling
+    np.testing.assert_array_equal(mended[whole], voice[whole])
+
+
+def test_a_good_recording_is_not_mended() -> None:
+    channels = np.stack([SPEECH, 0.7 * SPEECH + 0.001 * NOISE], axis=1).astype(np.float32)
+
+    heard = speech_waveform(channels, 16_000, "a test").samples
+
+    np.testing.assert_array_equal(heard, channels.mean(axis=1, dtype=np.float32))
+
+
+@pytest.mark.parametrize("gain", [0.05, 1.0, 3.0])
+def test_at_any_ordinary_level_exactly_the_sound_itself_is_heard(gain: float) -> None:
+    """What every model before these repairs heard: the loud parts at -20 dBFS, nothing else changed."""
+    margin = np.zeros(8_000)
+    plain = audio_features(Waveform(np.concatenate([margin, SPEECH, margin]).astype(np.float32), 16_000), FeatureSpec())
+
+    np.testing.assert_allclose(heard_of(gain * SPEECH, FeatureSpec()), plain, atol=1e-4)
+
+
+def test_ordinary_sounds_are_heard_the_same_without_rumble() -> None:
+    """A model that was trained with rumble in its sound may be given one without."""
+    heard = [heard_of(SPEECH, FeatureSpec(rumble=rumble)) for rumble in (True, False)]
+
+    np.testing.assert_allclose(heard[1][:, 3:], heard[0][:, 3:], atol=0.1)
+
+
+@pytest.mark.parametrize("hertz", [0.0, 2.0, 12.0])
+def test_rumble_is_not_heard(hertz: float) -> None:
+    spec = FeatureSpec(rumble=False)
+    rumble = 0.3 * np.cos(2 * np.pi * hertz * np.arange(len(SPEECH)) / 16_000)
+
+    with_rumble = heard_of(SPEECH + rumble, spec)
+
+    inside = slice(60, -60)  # a filter needs a quarter of a second to see which way a slow wave goes
+    np.testing.assert_allclose(with_rumble[inside], heard_of(SPEECH, spec)[inside], atol=0.15)
+
+
+def test_the_deepest_voice_is_left_by_the_filter_of_rumble() -> None:
+    voice = tone(50, 2.0, 16_000)
+
+    heard = without_rumble(voice, 16_000)
+
+    np.testing.assert_allclose(heard[8_000:-8_000], voice[8_000:-8_000], atol=2e-3)
+
+
+@pytest.mark.parametrize("length", [1, 7, 400])
+def test_the_shortest_sound_is_freed_of_rumble(length: int) -> None:
+    heard = without_rumble(np.ones(length, np.float32), 16_000)
+
+    np.testing.assert_allclose(heard, np.zeros(length), atol=1e-5)
+
+
+def test_an_offset_alone_is_silence() -> None:
+    with pytest.raises(AudioError, match="silent"):
+        speech_waveform(np.full((16_000, 2), 0.3, np.float32), 16_000, "offset.wav")
+
+
+def test_both_of_two_people_on_two_channels_are_heard() -> None:
+    halves = np.arange(len(SPEECH)) < len(SPEECH) // 2
+    channels = np.stack([SPEECH * halves, SPEECH * ~halves], axis=1).astype(np.float32)
+
+    heard = speech_waveform(channels, 16_000, "a talk").samples
+
+    np.testing.assert_allclose(heard, SPEECH / 2, atol=1e-6)

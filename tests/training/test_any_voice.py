@@ -17,7 +17,7 @@ from lipsync_core.audio.waveform import SPEECH_RATE, Waveform, write_wav  # noqa
 from lipsync_core.capture.clip import write_clip  # noqa: E402
 from lipsync_core.errors import ConfigError, FormatError  # noqa: E402
 from lipsync_core.face.arkit import ARKIT_NAMES  # noqa: E402
-from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width  # noqa: E402
+from lipsync_core.face.mouth import CONTACT_GAP, NEARLY_CLOSED_GAP, closed_gap, lip_gap, mouth_width  # noqa: E402
 from lipsync_core.face.topology import generic_face  # noqa: E402
 from lipsync_core.model.model_file import SpeechModel, read_model  # noqa: E402
 from lipsync_core.phones.classes import BREATH, PHONE_CLASSES, classes_of  # noqa: E402
@@ -71,7 +71,7 @@ def test_the_lips_close_at_every_p_b_and_m_of_every_language(tracks: list[Spoken
         for phoneme in track.phonemes:
             if set(phoneme.symbol) & BILABIALS and len(phoneme.symbol) == 1:
                 middle = (phoneme.start_seconds + phoneme.end_seconds) / 2
-                assert np.interp(middle, track.seconds, gap) < CLOSED_GAP
+                assert np.interp(middle, track.seconds, gap) < closed_gap(generic_face()) + CONTACT_GAP
                 closed += 1
 
     assert closed > 20
@@ -88,7 +88,7 @@ def test_the_mouth_rests_where_nobody_speaks() -> None:
 def test_vowels_open_the_mouth(tracks: list[SpokenTrack]) -> None:
     spoken = [gap_of(track) for track in tracks if len(track.phonemes) > 1]
 
-    assert min(np.quantile(gap, 0.95) for gap in spoken) > 2 * CLOSED_GAP
+    assert min(np.quantile(gap, 0.95) for gap in spoken) > 2 * NEARLY_CLOSED_GAP
 
 
 def test_a_seed_makes_the_same_corpus_on_any_number_of_processes(tracks: list[SpokenTrack]) -> None:
@@ -411,7 +411,7 @@ def test_a_model_whose_lips_never_part_closes_at_every_m_and_opens_at_no_vowel()
     found = closures(still, babble(2.0), phones, ARPABET)
 
     assert found.recall == 1
-    assert found.vowel_opening < CLOSED_GAP
+    assert found.vowel_opening < closed_gap(generic_face()) + CONTACT_GAP
 
 
 def test_the_same_sound_gets_the_same_answer() -> None:
@@ -552,7 +552,7 @@ def test_the_shipped_model_rests_in_silence(shipped: SpeechModel) -> None:
 
     animation = synthesize(shipped, silence, 25.0)
 
-    assert (lip_gap(animation.vertices()) / mouth_width(shipped.neutral)).max() < CLOSED_GAP
+    assert (lip_gap(animation.vertices()) / mouth_width(shipped.neutral)).max() < NEARLY_CLOSED_GAP
 
 
 def test_the_shipped_model_speaks_with_voices_of_every_kind(shipped: SpeechModel) -> None:

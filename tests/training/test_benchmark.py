@@ -335,8 +335,8 @@ def test_the_contest_is_told_in_a_sentence() -> None:
 
     assert contest_sentence(contest, "film", results) == (
         "Against *theirs*, *ours* is better, with intervals that do not overlap, at mouth landmark distance (LMD) and "
-        "closures hit (recall); it cannot be told from it, for the intervals overlap, at jitter against the real; "
-        "it cannot be compared, for want of intervals, at delay against the real."
+        "closures hit (recall at 2 %); it cannot be told from it, for the intervals overlap, at jitter against the "
+        "real; it cannot be compared, for want of intervals, at delay against the real."
     )
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("scipy")
 
 from lipsync_core.capture.alignment import HeadMotion  # noqa: E402
 from lipsync_core.capture.clip import Clip, Take, write_clip  # noqa: E402
-from lipsync_core.face.mouth import lip_gap, mouth_width  # noqa: E402
+from lipsync_core.face.mouth import closed_gap, lip_gap, mouth_width  # noqa: E402
 from lipsync_core.face.topology import LIPS, LOWER_INNER_LIP, generic_face  # noqa: E402
 from lipsync_core.model.model_file import write_model  # noqa: E402
 from tests.conftest import tiny_model  # noqa: E402
@@ -118,6 +118,54 @@ def test_closures_of_its_own_make_a_predictor_less_precise() -> None:
 
     assert errors.closure_precision == 0
     assert math.isnan(errors.closure_recall)
+
+
+@pytest.mark.parametrize(
+    ("left", "closed", "nearly"),
+    [(0.0, 1, 1), (0.015, 1, 1), (0.03, 0, 1), (0.07, 0, 1), (0.1, 0, 0)],
+    ids=lambda value: str(value),
+)
+def test_lips_close_where_they_touch_and_nearly_where_they_do_not_quite(
+    left: float, closed: float, nearly: float
+) -> None:
+    """A film's lips touch three times; the predicted ones are left apart by so much, in mouth widths."""
+    touching = np.isin(np.arange(75) % 25, (11, 12, 13))
+    footage = clip(mouthing(np.where(touching, 0.0, 0.3)))
+
+    errors = measure(lambda part: mouthing(np.where(touching, left, 0.3)).vertices, footage)
+
+    assert errors.closure_recall == closed
+    assert errors.nearly_closed_recall == nearly
+    assert "8 %" in descriptions()["nearly_closed_recall"].title
+
+
+def test_a_film_whose_lips_nearly_close_has_no_closure() -> None:
+    footage = clip(mouthing(np.where(np.isin(np.arange(75) % 25, (11, 12, 13)), 0.05, 0.3)), mouthing(np.zeros(75)))
+
+    errors = measure(lambda part: part.vertices, footage)
+
+    assert math.isnan(errors.closure_recall)
+    assert errors.nearly_closed_recall == 1
+
+
+def test_a_tracked_face_that_is_taken_to_rest_open_closes_where_its_lips_are_nearest() -> None:
+    open_at_rest = mouthing(np.array([0.07])).vertices[0]
+
+    assert closed_gap(open_at_rest) == pytest.approx(0.02)
+    assert closed_gap(open_at_rest, np.linspace(0.003, 0.4, 1000, dtype=np.float32)) < 0.012
+    assert closed_gap(generic_face(), np.full(50, 0.2, np.float32)) == closed_gap(generic_face())
+
+
+def test_correlation_in_speech_leaves_out_silence() -> None:
+    spoken = mouthing(syllables())
+    samples = np.where(np.arange(len(spoken.waveform.samples)) < 24_000, 0.1, 0).astype(np.float32)
+    footage = clip(replace(spoken, waveform=replace(spoken.waveform, samples=samples)))
+    half = spoken.seconds * spoken.waveform.sample_rate < 24_000 + 320
+
+    errors = measure(lambda part: mouthing(np.where(half, syllables(), 0.6 - syllables())).vertices, footage)
+
+    assert errors.speech_gap_correlation > 0.9
+    assert errors.gap_correlation < 0.5
 
 
 def test_trembling_in_silence_is_told_apart_from_trembling_in_speech() -> None:

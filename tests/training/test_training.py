@@ -235,7 +235,7 @@ def test_a_regression_beats_the_mean_face() -> None:
 def test_closures_are_found_between_openings() -> None:
     gap = np.array([0.2, 0.2, 0.01, 0.01, 0.2, 0.3, 0.02, 0.2, 0.01])
 
-    assert list(closure_frames(gap)) == [2, 6]  # the last one never opens again
+    assert list(closure_frames(gap, 0.04)) == [2, 6]  # the last one never opens again
 
 
 def test_defaults_are_the_track_encoder() -> None:

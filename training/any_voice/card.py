@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lipsync_core.face.mouth import CLOSURES_EXPLAINED
 from lipsync_core.model.model_file import SpeechModel
 
 from .sets import Measurements
@@ -140,10 +141,15 @@ def _closures(measured: Measurements) -> Iterator[str]:
     found = measured.closures
     if found is None:
         return
-    yield "| aligned speech, to one frame of 25 a second | |"
+    yield CLOSURES_EXPLAINED
+    yield ""
+    yield "| aligned speech, to one frame of 25 a second | closed | nearly |"
+    yield "|---|---|---|"
+    yield f"| p, b, m at which the lips close | **{found.recall:.2f}** | {found.nearly_recall:.2f} |"
+    yield f"| closures that belong to p, b, m or a pause | **{found.precision:.2f}** | {found.nearly_precision:.2f} |"
+    yield ""
+    yield "| aligned speech | |"
     yield "|---|---|"
-    yield f"| p, b, m at which the lips meet | {found.recall:.2f} |"
-    yield f"| closures that belong to p, b, m or a pause | {found.precision:.2f} |"
     yield f"| lip gap in vowels, median, mouth widths | {found.vowel_opening:.2f} |"
     yield f"| lip gap in pauses, median, mouth widths | {found.rest:.2f} |"
     yield ""

@@ -13,7 +13,7 @@ from lipsync_core.arrays import FloatArray
 from lipsync_core.audio.features import FeatureSpec, hear
 from lipsync_core.audio.waveform import Waveform
 from lipsync_core.capture.clip import Clip, Take
-from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width
+from lipsync_core.face.mouth import CONTACT_GAP, NEARLY_CLOSED_GAP, closed_gap, gap_in_widths, lip_gap
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.synthesis import predict_codes
 
@@ -52,8 +52,7 @@ def _agreement(curve: FloatArray, take: Take) -> float:
 
 def predicted_gap(model: SpeechModel, waveform: Waveform, seconds: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return the lip gap `(T,)` that a model predicts, in mouth widths of its neutral face."""
-    vertices = model.vertices(predict_codes(model, waveform, seconds))
-    return lip_gap(vertices) / np.float32(mouth_width(model.neutral))
+    return gap_in_widths(model.vertices(predict_codes(model, waveform, seconds)), model.neutral)
 
 
 def loudness(take: Take) -> NDArray[np.float32]:
@@ -95,19 +94,23 @@ ARPABET = Kinds(
 
 @dataclass(frozen=True)
 class Closures:
-    """How well p, b and m close the lips, to one frame.
+    """How well p, b and m close the lips, to one frame; closed lips touch (`lipsync_core.face.mouth`).
 
     Attributes:
-        recall: Share of the known p, b, m during which, or one frame beside which, the predicted lips are met.
-        precision: Share of the predicted closures between openings that touch a p, b, m or a pause, within one frame.
+        recall: Share of the known p, b, m during which, or one frame beside which, the predicted lips touch.
+        precision: Share of the predicted closures between openings that fall on a p, b, m or a pause, within one frame.
         vowel_opening: Median predicted gap in the middle of vowels, mouth widths.
         rest: Median predicted gap in pauses, mouth widths.
+        nearly_recall: As `recall`, were nearly closed lips to touch.
+        nearly_precision: As `precision`, in the same way.
     """
 
     recall: float
     precision: float
     vowel_opening: float
     rest: float
+    nearly_recall: float
+    nearly_precision: float
 
 
 @dataclass(frozen=True)
@@ -138,18 +141,30 @@ def closures(
     """
     times = frame_times(int(waveform.duration * fps), fps)
     gap = predicted_gap(model, waveform, times)
-    met = gap < CLOSED_GAP
-    lips = [s for s in stretches if s.phone in kinds.bilabials]
-    hits = [bool(met[(times > s.start - 1.5 / fps) & (times < s.end + 1.5 / fps)].any()) for s in lips]
-    excuses = [s for s in stretches if s.phone in kinds.bilabials | kinds.pauses]
-    made = [times[run] for run in _runs(met)]
-    right = [any(s.start - 1.5 / fps < t[-1] and s.end + 1.5 / fps > t[0] for s in excuses) for t in made]
+    closed = closed_gap(model.neutral)
+    recall, precision = _hits(gap < closed + CONTACT_GAP, times, stretches, kinds)
+    nearly_recall, nearly_precision = _hits(gap < closed + NEARLY_CLOSED_GAP, times, stretches, kinds)
     return Closures(
-        recall=float(np.mean(hits)) if hits else 1.0,
-        precision=float(np.mean(right)) if right else 1.0,
+        recall=recall,
+        precision=precision,
         vowel_opening=_median_gap(gap, times, [s for s in stretches if s.phone in kinds.vowels]),
         rest=_median_gap(gap, times, [s for s in stretches if s.phone in kinds.pauses and s.end - s.start > 0.3]),
+        nearly_recall=nearly_recall,
+        nearly_precision=nearly_precision,
     )
+
+
+def _hits(
+    met: NDArray[np.bool_], times: NDArray[np.float64], stretches: Sequence[Stretch], kinds: Kinds
+) -> tuple[float, float]:
+    """Return recall and precision of the frames `(T,)` in which lips are met, at `(T,)` times, s."""
+    reach = 1.5 * float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    lips = [s for s in stretches if s.phone in kinds.bilabials]
+    hits = [bool(met[(times > s.start - reach) & (times < s.end + reach)].any()) for s in lips]
+    excuses = [s for s in stretches if s.phone in kinds.bilabials | kinds.pauses]
+    made = [times[run] for run in _runs(met)]
+    right = [any(s.start - reach < t[-1] and s.end + reach > t[0] for s in excuses) for t in made]
+    return float(np.mean(hits)) if hits else 1.0, float(np.mean(right)) if right else 1.0
 
 
 def _runs(met: NDArray[np.bool_]) -> list[NDArray[np.int64]]:

@@ -91,6 +91,8 @@ class Measurements:
         figures = {f"gap_correlation, {name}": found.model for name, found in self.agreements.items()}
         if self.closures:
             figures |= {"closure_recall": self.closures.recall, "closure_precision": self.closures.precision}
+            figures["nearly_closed_recall"] = self.closures.nearly_recall
+            figures["nearly_closed_precision"] = self.closures.nearly_precision
         if self.voices:
             found = self.voices.values()
             figures["closure_recall, recorded voices"] = float(np.mean([f.recall for f in found]))

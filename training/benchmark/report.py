@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lipsync_core import __version__
 from lipsync_core.archive import write_text
+from lipsync_core.face.mouth import CLOSURES_EXPLAINED
 
 from ..measures.tables import UNKNOWN, cell
 from .costs import cost_heading, cost_row
@@ -35,7 +36,7 @@ def write_report(path: Path, protocol: Protocol, results: Results, command: str)
 def _report(protocol: Protocol, results: Results, command: str) -> Iterator[str]:
     yield f"# {protocol.title}"
     yield ""
-    yield f"`{command}` (LipSync3D {__version__}) measured this and wrote this page. {_INTERVALS}"
+    yield f"`{command}` (LipSync3D {__version__}) measured this and wrote this page. {_INTERVALS} {CLOSURES_EXPLAINED}"
     yield from _paragraph(protocol.about)
     for footage in protocol.footage:
         yield from _footage(protocol, footage, results)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lipsync_core.arrays import FloatArray
 from lipsync_core.audio.waveform import Waveform
 from lipsync_core.capture.clip import Clip, Take
-from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width
+from lipsync_core.face.mouth import CONTACT_GAP, NEARLY_CLOSED_GAP, closed_gap, gap_in_widths
 from lipsync_core.face.topology import LIPS
 
 from .bootstrap import by_sentence, joined, ratio, total
@@ -25,6 +25,7 @@ Predictor = Callable[[Take], Array]
 # The points of the face mesh that lie where the 20 mouth points of iBUG's 68 do: the outer lips, then the inner ones.
 MOUTH_LANDMARKS = (61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87)
 
+_BARS = (CONTACT_GAP, NEARLY_CLOSED_GAP)
 _CLOSURE_TOLERANCE = 1  # frames that a predicted closure may come early or late
 _STILL = 1e-5  # mouth widths: a gap that varies less does not move
 _LONGEST_LAG = 10  # frames that the sound may be off by
@@ -37,10 +38,13 @@ class Errors:
     """How far predicted faces are from tracked ones; NaN where there was nothing to measure.
 
     Lip vertices are the 80 points of the lip red; percent are of the outer eye-corner distance. All frames count alike.
-    Jitter is the mean length of the lip vertices' second difference in time.
+    Jitter is the mean length of the lip vertices' second difference in time. A closure is a stretch between openings in
+    which the lips touch (`lipsync_core.face.mouth`); it is hit where the other lips touch, within a frame of its
+    middle.
 
     Attributes:
         gap_correlation: Pearson's, of the predicted and the tracked inner-lip gap; 0 if one of them stands still.
+        speech_gap_correlation: The same over the frames in which something is heard.
         landmark_distance: Mean distance of 20 mouth points in the picture, their mean taken out, px of the video (LMD).
         landmark_error: The same, percent.
         mean_lip_error: Mean distance, percent.
@@ -48,6 +52,8 @@ class Errors:
         mean_lip_pixels: Mean distance in the picture, px of the video.
         closure_recall: Share of the tracked closures that are predicted within one frame.
         closure_precision: Share of the predicted closures that are tracked within one frame.
+        nearly_closed_recall: As `closure_recall`, were all lips nearer than `NEARLY_CLOSED_GAP` to touch.
+        nearly_closed_precision: As `closure_precision`, in the same way.
         jitter_ratio: Jitter over that of the tracked lips.
         speech_jitter_ratio: The same where something is heard.
         silence_jitter_ratio: The same where nothing is heard.
@@ -55,6 +61,9 @@ class Errors:
     """
 
     gap_correlation: Annotated[Values, Described("correlation of the lip gap", digits=3, better="higher")]
+    speech_gap_correlation: Annotated[
+        Values, Described("correlation of the lip gap, in speech", digits=3, better="higher")
+    ]
     landmark_distance: Annotated[Values, Described("mouth landmark distance (LMD)", "px", better="lower")]
     landmark_error: Annotated[Values, Described("mouth landmark distance", "% of the eye distance", better="lower")]
     mean_lip_error: Annotated[Values, Described("lip vertex error, mean", "% of the eye distance", better="lower")]
@@ -62,8 +71,14 @@ class Errors:
         Values, Described("lip vertex error, largest of a frame", "% of the eye distance", better="lower")
     ]
     mean_lip_pixels: Annotated[Values, Described("lip vertex error, mean", "px", better="lower")]
-    closure_recall: Annotated[Values, Described("closures hit (recall)", digits=3, better="higher")]
-    closure_precision: Annotated[Values, Described("closures that are real (precision)", digits=3, better="higher")]
+    closure_recall: Annotated[Values, Described("closures hit (recall at 2 %)", digits=3, better="higher")]
+    closure_precision: Annotated[
+        Values, Described("closures that are real (precision at 2 %)", digits=3, better="higher")
+    ]
+    nearly_closed_recall: Annotated[Values, Described("nearly closed, hit (recall at 8 %)", digits=3, better="higher")]
+    nearly_closed_precision: Annotated[
+        Values, Described("nearly closed, real (precision at 8 %)", digits=3, better="higher")
+    ]
     jitter_ratio: Annotated[Values, Described("jitter against the real", better="nearer to 1")]
     speech_jitter_ratio: Annotated[Values, Described("jitter against the real, in speech", better="nearer to 1")]
     silence_jitter_ratio: Annotated[Values, Described("jitter against the real, in silence", better="nearer to 1")]
@@ -81,9 +96,11 @@ class LipFrames:
     Attributes:
         known: `(T,)` 1 where the face was found.
         distances: `(T, 5)` there: landmarks px and face units, vertices' mean and largest face units, mean px.
-        closures: `(T, 4)` whether it is a tracked closure, one that is predicted, a predicted one, one that is tracked.
+        closures: `(T, 2, 4)` for contact and for nearly closed lips: whether it is a tracked closure, one that is
+            predicted, a predicted one, one that is tracked.
         jitter: `(T, 2, 2)` in speech and in silence, predicted and tracked.
         products: `(T, L, 6)` of the predicted gap and the tracked one, for each lag: 1, x, y, x x, y y, x y.
+        speech: `(T, 6)` the same without lag, where something is heard.
         lag: `(T,)` length of a frame, ms.
     """
 
@@ -92,6 +109,7 @@ class LipFrames:
     closures: Values
     jitter: Values
     products: Values
+    speech: Values
     lag: Values
 
 
@@ -112,17 +130,19 @@ def lip_sentences(frames: list[LipFrames], fps: float) -> LipFrames:
 
 def lip_frames(face: Array, take: Take, clip: Clip) -> LipFrames:
     """Compare a predicted face `(T, 468, 3)` with a take of a clip, frame by frame."""
-    width = mouth_width(clip.neutral)
-    predicted, tracked = lip_gap(face) / width, lip_gap(take.vertices) / width
+    predicted, tracked = (gap_in_widths(vertices, clip.neutral) for vertices in (face, take.vertices))
+    closed = closed_gap(clip.neutral, tracked_gaps(clip))
     known = take.detected.astype(np.float64)
     silent = silent_frames(take.waveform, take.seconds) if len(take.seconds) > 1 else np.zeros(len(known), bool)
+    products = _products(predicted, tracked)
     jitter = np.stack([_jitter(face), _jitter(take.vertices)], axis=-1)
     return LipFrames(
         known=known,
         distances=_distances(face, take) * known[:, None],
-        closures=np.stack([*_hits(tracked, predicted), *_hits(predicted, tracked)], axis=-1),
+        closures=np.stack([_closures(predicted, tracked, closed + bar) for bar in _BARS], axis=1),
         jitter=np.stack([jitter * ~silent[:, None], jitter * silent[:, None]], axis=1),
-        products=_products(predicted, tracked),
+        products=products,
+        speech=products[:, _LONGEST_LAG] * ~silent[:, None],
         lag=np.full(len(known), 1000 / clip.fps),
     )
 
@@ -133,17 +153,21 @@ def lip_errors(counted: LipFrames) -> Errors:
         ratio(counted.distances, counted.known[..., None]), -1, 0
     )
     closures, hit, predicted, real = np.moveaxis(counted.closures, -1, 0)
+    recall, precision = ratio(hit, closures), ratio(real, predicted)
     speech, silence = np.moveaxis(counted.jitter, -2, 0)
     correlations = _correlations(counted.products)
     return Errors(
         gap_correlation=correlations[..., _LONGEST_LAG],
+        speech_gap_correlation=_correlations(counted.speech),
         landmark_distance=landmark_pixels,
         landmark_error=_PERCENT * landmarks,
         mean_lip_error=_PERCENT * mean,
         max_lip_error=_PERCENT * largest,
         mean_lip_pixels=pixels,
-        closure_recall=ratio(hit, closures),
-        closure_precision=ratio(real, predicted),
+        closure_recall=recall[..., 0],
+        closure_precision=precision[..., 0],
+        nearly_closed_recall=recall[..., 1],
+        nearly_closed_precision=precision[..., 1],
         jitter_ratio=ratio((speech + silence)[..., 0], (speech + silence)[..., 1]),
         speech_jitter_ratio=ratio(speech[..., 0], speech[..., 1]),
         silence_jitter_ratio=ratio(silence[..., 0], silence[..., 1]),
@@ -158,11 +182,16 @@ def correlation(first: Array, second: Array) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def closure_frames(gap: Array) -> NDArray[np.int64]:
-    """Return the middle frame of every stretch where a gap `(T,)`, in mouth widths, comes under half of
-    `CLOSED_GAP` between two openings.
+def tracked_gaps(clip: Clip) -> Array:
+    """Return the lip gap of every frame of a clip in which the face was found, in mouth widths."""
+    return np.concatenate([gap_in_widths(take.vertices, clip.neutral)[take.detected] for take in clip.takes])
+
+
+def closure_frames(gap: Array, bar: float) -> NDArray[np.int64]:
+    """Return the middle frame of every stretch where a gap `(T,)`, in mouth widths, comes under a bar between two
+    openings.
     """
-    closed = np.concatenate([[False], gap < CLOSED_GAP / 2, [False]])
+    closed = np.concatenate([[False], gap < bar, [False]])
     starts, ends = (np.flatnonzero(np.diff(closed.astype(int)) == step) for step in (1, -1))
     between = (starts > 0) & (ends < len(gap))
     return np.asarray((starts[between] + ends[between] - 1) // 2, np.int64)
@@ -194,11 +223,16 @@ def _distances(face: Array, take: Take) -> Values:
     return np.stack([landmarks, landmarks * take.head.scale, lips.mean(axis=1), lips.max(axis=1), pixels], axis=-1)
 
 
-def _hits(gap: Array, other: Array) -> tuple[Values, Values]:
+def _closures(predicted: Array, tracked: Array, bar: float) -> Values:
+    """Return one bar's part of `LipFrames.closures`, `(T, 4)`."""
+    return np.stack([*_hits(tracked, predicted, bar), *_hits(predicted, tracked, bar)], axis=-1)
+
+
+def _hits(gap: Array, other: Array, bar: float) -> tuple[Values, Values]:
     """Mark `(T,)` closures of one gap, and those of them near which the other one is closed as well."""
     events, hits = np.zeros(len(gap)), np.zeros(len(gap))
-    closed = other < CLOSED_GAP
-    for frame in closure_frames(gap):
+    closed = other < bar
+    for frame in closure_frames(gap, bar):
         around = slice(max(0, frame - _CLOSURE_TOLERANCE), frame + _CLOSURE_TOLERANCE + 1)
         events[frame], hits[frame] = 1, closed[around].any()
     return events, hits

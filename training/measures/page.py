@@ -18,14 +18,14 @@ from lipsync_core.archive import replacing
 from lipsync_core.arrays import FloatArray
 from lipsync_core.capture.clip import Clip, ReferenceAtlas, Take
 from lipsync_core.errors import MissingDependencyError
-from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width
+from lipsync_core.face.mouth import CLOSURES_EXPLAINED, CONTACT_GAP, closed_gap, gap_in_widths, lip_gap
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.texture.layout import CROP_SIZE
 from lipsync_core.texture.png import write_png
 
 from .bootstrap import SENTENCE_SECONDS
 from .evaluation import Evaluation
-from .lips import correlation, seen_takes
+from .lips import correlation, seen_takes, tracked_gaps
 from .side_by_side import finished_crops, lip_rings, shown_sentences, side_by_side, upper_lip_middle
 from .tables import table_rows
 
@@ -72,7 +72,7 @@ def write_page(path: Path, evaluations: Sequence[Evaluation], model: SpeechModel
         _table(evaluations),
         *_films(ours, takes, model, clip),
         "<h2>Opening of the lips, real (grey) and predicted (red)</h2>",
-        "<p>Below the dotted line the lips count as met.</p>",
+        f"<p>Below the dotted line the lips touch. {CLOSURES_EXPLAINED.replace('*', '')}</p>",
         *_curves(ours, takes, clip),
         *_frames(ours, takes, painted if clip.reference and model.texture else None),
         *(_atlas_rows(takes, painted, clip.reference) if clip.reference and model.texture else []),
@@ -120,21 +120,20 @@ def _films(evaluation: Evaluation, takes: Sequence[Take], model: SpeechModel, cl
 
 def _curves(evaluation: Evaluation, takes: Sequence[Take], clip: Clip) -> list[str]:
     """Draw the takes from the best correlation to the worst; of many, a dozen."""
-    width = mouth_width(clip.neutral)
-    drawn = []
+    bar, drawn = closed_gap(clip.neutral, tracked_gaps(clip)) + CONTACT_GAP, []
     for face, take in zip(evaluation.faces, takes, strict=True):
-        predicted, real = lip_gap(face) / width, lip_gap(take.vertices) / width
+        predicted, real = (gap_in_widths(vertices, clip.neutral) for vertices in (face, take.vertices))
         likeness = correlation(predicted, real)
         caption = f"{take.name}: correlation {likeness:.3f}"
-        drawn.append((-likeness, _figure(_curve(predicted, real, clip.fps), caption)))
+        drawn.append((-likeness, _figure(_curve(predicted, real, bar, clip.fps), caption)))
     ranked = [figure for _, figure in sorted(drawn)]
     return [ranked[place] for place in np.unique(np.linspace(0, len(ranked) - 1, _CURVES).round().astype(int))]
 
 
-def _curve(predicted: NDArray[np.float32], real: NDArray[np.float32], fps: float) -> str:
-    """Draw two gaps `(T,)`, in mouth widths, of a take; long ones are wider."""
+def _curve(predicted: NDArray[np.float32], real: NDArray[np.float32], bar: float, fps: float) -> str:
+    """Draw two gaps `(T,)` of a take, and under which lips touch, all in mouth widths; long ones are wider."""
     wide = round(_WIDTH * max(1.0, len(real) / fps / SENTENCE_SECONDS / 2))
-    met = _HEIGHT * (1 - CLOSED_GAP / _TALLEST)
+    met = _HEIGHT * (1 - bar / _TALLEST)
     lines = [f'<line class="met" x1="0" x2="{wide}" y1="{met:.1f}" y2="{met:.1f}"/>']
     for name, gap in (("real", real), ("predicted", predicted)):
         x = np.linspace(0, wide, len(gap))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lipsync_core.capture.clip import Take
-from lipsync_core.face.mouth import CLOSED_GAP, lip_gap, mouth_width
+from lipsync_core.face.mouth import CONTACT_GAP, NEARLY_CLOSED_GAP, closed_gap, gap_in_widths, lip_gap
 from lipsync_core.face.topology import RIGID_POINTS
 from lipsync_core.model.model_file import SpeechModel
 from lipsync_core.phones.phoneme import Phoneme
@@ -45,7 +45,8 @@ class SpeechFigures:
         true_gap: `(T,)` true lip gap, in mouth widths.
         gap_correlation: Pearson's, of the two.
         closures: Number of p, b and m.
-        closed: How many of them the predicted mouth closes at, within one frame.
+        closed: At how many of them the predicted lips touch, within one frame.
+        nearly: At how many they nearly do.
     """
 
     gap: NDArray[np.float32]
@@ -53,6 +54,7 @@ class SpeechFigures:
     gap_correlation: float
     closures: int
     closed: int
+    nearly: int
 
 
 def compare_tracking(take: Take, truth: VirtualSpeakerTruth) -> TrackingFigures:
@@ -70,18 +72,19 @@ def compare_tracking(take: Take, truth: VirtualSpeakerTruth) -> TrackingFigures:
 def compare_speech(model: SpeechModel, take: Take, truth: VirtualSpeakerTruth) -> SpeechFigures:
     """Let a model say what the virtual speaker said, and hold the mouths together."""
     codes = predict_codes(model, take.waveform, truth.seconds)
-    gap = lip_gap(model.vertices(codes)) / np.float32(mouth_width(model.neutral))
-    true_gap = lip_gap(truth.vertices) / np.float32(mouth_width(truth.vertices.mean(0)))
-    hits = [_closes(gap, truth, phoneme.start_seconds, phoneme.end_seconds) for phoneme in _bilabials(truth)]
-    return SpeechFigures(gap, true_gap, correlation(gap, true_gap), len(hits), sum(hits))
+    gap = gap_in_widths(model.vertices(codes), model.neutral)
+    true_gap = gap_in_widths(truth.vertices, truth.vertices.mean(0))
+    least = np.array([_least(gap, truth, phoneme) for phoneme in _bilabials(truth)]) - closed_gap(model.neutral)
+    touching, nearly = (int((least < bar).sum()) for bar in (CONTACT_GAP, NEARLY_CLOSED_GAP))
+    return SpeechFigures(gap, true_gap, correlation(gap, true_gap), len(least), touching, nearly)
 
 
 def _bilabials(truth: VirtualSpeakerTruth) -> list[Phoneme]:
     return [phoneme for phoneme in truth.phonemes if phoneme.symbol in BILABIALS]
 
 
-def _closes(gap: NDArray[np.float32], truth: VirtualSpeakerTruth, start: float, end: float) -> bool:
-    """Tell whether the lips meet in the frames of a sound, one frame early and late included."""
+def _least(gap: NDArray[np.float32], truth: VirtualSpeakerTruth, said: Phoneme) -> float:
+    """Return the smallest gap in the frames of a sound, one frame early and late included."""
     margin = _TOLERANCE / truth.fps
-    during = (truth.seconds >= start - margin) & (truth.seconds <= end + margin)
-    return bool((gap[during] < CLOSED_GAP).any())
+    during = (truth.seconds >= said.start_seconds - margin) & (truth.seconds <= said.end_seconds + margin)
+    return float(gap[during].min(initial=np.inf))
