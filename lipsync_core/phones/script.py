@@ -72,6 +72,24 @@ def script_of(given: str, language: str = "") -> Script:
     return Script(words=given, language=language)
 
 
+def script_for(sound: Path, given: str = "", language: str = "", *, look_beside: bool = True) -> Script | None:
+    """Return the script of a sound: what a user gave, or what lies beside it; None for none.
+
+    Args:
+        sound: The sound file.
+        given: A file, or words; "" for nothing.
+        language: An espeak-ng voice; guessed if empty.
+        look_beside: Whether to look beside the sound where nothing is given.
+
+    Raises:
+        ConfigError: If what was given is no file that exists.
+        FormatError: If the file cannot be read.
+    """
+    if given:
+        return script_of(given, language)
+    return script_beside(sound, language) if look_beside else None
+
+
 def read_script(path: Path, language: str = "") -> Script:
     """Read a file of words or phones; the content tells which.
 

@@ -6,8 +6,11 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from ..errors import FormatError
 from .phoneme import SILENCE, Phoneme
@@ -31,6 +34,7 @@ _OVR = {
     **{"sil": SILENCE, "PP": "p", "FF": "f", "TH": "θ", "DD": "d", "kk": "k", "CH": "tʃ", "SS": "s", "nn": "n"},
     **{"RR": "ɹ", "aa": "a", "E": "ɛ", "ih": "ɪ", "oh": "o", "ou": "u", "I": "ɪ", "O": "o", "U": "u"},
 }
+_CURVE_STEP = 0.01  # s, at which curves are read
 _NAMES = ("value", "phone", "phoneme", "viseme", "label", "text", "name")
 _XML_CUE = re.compile(r'<mouthCue\s+start="([^"]+)"\s+end="([^"]+)"\s*>\s*(\w)\s*</mouthCue>')
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$")
@@ -59,8 +63,9 @@ def holds_track(text: str) -> bool:
 def read_track(path: Path) -> tuple[Phoneme, ...]:
     """Read phones or mouth shapes that another program wrote; the kind is told by the content.
 
-    Understood are Rhubarb's JSON, XML and TSV, Papagayo's `.pgo`, Moho's `.dat` (at 24 frames a second), JSON lists of
-    entries with a start, an end and a name, and lines of a start, an end and a name, as Audacity and HTK write them.
+    Understood are Rhubarb's JSON, XML and TSV, OpenFaceFX's JSON, Papagayo's `.pgo`, Moho's `.dat` (at 24 frames a
+    second), JSON lists of entries with a start, an end and a name, and lines of a start, an end and a name, as Audacity
+    and HTK write them.
 
     Raises:
         FormatError: If it is none of these, or an entry ends before it begins.
@@ -115,13 +120,26 @@ def _lines(text: str) -> list[str]:
 
 
 def _of_json(value: Any) -> Iterator[_Entry]:
-    """Yield the entries of Rhubarb's JSON, or of the first list of entries that is found in another one."""
+    """Return the entries of Rhubarb's JSON, of OpenFaceFX's, or of the first list of entries in another one."""
     if isinstance(value, Mapping) and "mouthCues" in value:
-        for cue in value["mouthCues"]:
-            yield _Entry(float(cue["start"]), float(cue["end"]), _RHUBARB[cue["value"]])
-        return
-    for item in _list_of_entries(value):
-        yield _json_entry(item)
+        return (_Entry(float(cue["start"]), float(cue["end"]), _RHUBARB[cue["value"]]) for cue in value["mouthCues"])
+    if isinstance(value, Mapping) and "channels" in value:
+        return _of_curves({channel["name"]: channel["keys"] for channel in value["channels"]})
+    return (_json_entry(item) for item in _list_of_entries(value))
+
+
+def _of_curves(channels: Mapping[str, Sequence[Sequence[float]]]) -> Iterator[_Entry]:
+    """Yield the strongest of several curves of visemes, for as long as it is that; keys are of a time and a weight."""
+    curves = {name: np.array(keys, np.float64).reshape(-1, 2) for name, keys in channels.items() if keys}
+    end = max(float(keys[:, 0].max()) for keys in curves.values())
+    if not 0 < end < _LONGEST:
+        raise ValueError(f"its curves last {end:g} s")
+    times = np.arange(0, end, _CURVE_STEP)
+    strongest = np.argmax([np.interp(times, *keys.T) for keys in curves.values()], axis=0)
+    starts = [0, *(np.flatnonzero(np.diff(strongest)) + 1), len(times)]
+    names = list(curves)
+    for first, last in pairwise(int(start) for start in starts):
+        yield _Entry(first * _CURVE_STEP, last * _CURVE_STEP, _symbol(names[strongest[first]]))
 
 
 def _list_of_entries(value: Any) -> Sequence[Any]:
