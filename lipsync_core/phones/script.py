@@ -55,6 +55,37 @@ class Script:
         return cls(**{**values, "phonemes": tuple(Phoneme(**phoneme) for phoneme in values["phonemes"])})
 
 
+@dataclass(frozen=True)
+class ScriptChoice:
+    """What a user chose to give as a script.
+
+    Attributes:
+        given: A file, or words; "" for nothing.
+        language: An espeak-ng voice; guessed if empty.
+        look_beside: Whether to look beside the sound where nothing is given.
+    """
+
+    given: str = ""
+    language: str = ""
+    look_beside: bool = True
+
+    def script_for(self, sound: Path | None, skipped: float = 0.0) -> Script | None:
+        """Return the script of a sound; None for none.
+
+        Args:
+            sound: Its file; None if there is none to look beside.
+            skipped: How much of the file is left out at its beginning, s.
+
+        Raises:
+            ConfigError: If what was given is no file that exists.
+            FormatError: If the file cannot be read.
+        """
+        if self.given:
+            return script_of(self.given, self.language).shifted(skipped)
+        found = script_beside(sound, self.language) if self.look_beside and sound else None
+        return found.shifted(skipped) if found else None
+
+
 def script_of(given: str, language: str = "") -> Script:
     """Return what a user gave: a file if there is one of that name, else the words themselves.
 
@@ -70,24 +101,6 @@ def script_of(given: str, language: str = "") -> Script:
     if path.suffix.lower() in (".txt", ".textgrid", ".lab", ".json", ".tsv", ".pgo", ".srt") and " " not in given:
         raise ConfigError(f"There is no file at {given}; check the path.")
     return Script(words=given, language=language)
-
-
-def script_for(sound: Path, given: str = "", language: str = "", *, look_beside: bool = True) -> Script | None:
-    """Return the script of a sound: what a user gave, or what lies beside it; None for none.
-
-    Args:
-        sound: The sound file.
-        given: A file, or words; "" for nothing.
-        language: An espeak-ng voice; guessed if empty.
-        look_beside: Whether to look beside the sound where nothing is given.
-
-    Raises:
-        ConfigError: If what was given is no file that exists.
-        FormatError: If the file cannot be read.
-    """
-    if given:
-        return script_of(given, language)
-    return script_beside(sound, language) if look_beside else None
 
 
 def read_script(path: Path, language: str = "") -> Script:

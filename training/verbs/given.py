@@ -11,7 +11,7 @@ from lipsync_core.capture.tracking import FaceTracker
 from lipsync_core.errors import FormatError
 from lipsync_core.model.model_file import NOT_STATED
 from lipsync_core.phones.espeak import espeak_library
-from lipsync_core.phones.script import Script, script_for
+from lipsync_core.phones.script import Script, ScriptChoice
 
 if TYPE_CHECKING:
     from ..judges.syncnet import SyncNet
@@ -42,7 +42,8 @@ def script(options: argparse.Namespace) -> Script | None:
     Raises:
         MissingDependencyError: If words were given that nothing can pronounce: better now than after minutes of work.
     """
-    found = script_for(options.audio, options.text or "", options.language, look_beside=not options.no_text)
+    choice = ScriptChoice(options.text or "", options.language, look_beside=not options.no_text)
+    found = choice.script_for(options.audio)
     if found and found.words and not found.is_found:
         espeak_library()
     return found
