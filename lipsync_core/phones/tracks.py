@@ -37,6 +37,7 @@ _OVR = {
 _CURVE_STEP = 0.01  # s, at which curves are read
 _NAMES = ("value", "phone", "phoneme", "viseme", "label", "text", "name")
 _XML_CUE = re.compile(r'<mouthCue\s+start="([^"]+)"\s+end="([^"]+)"\s*>\s*(\w)\s*</mouthCue>')
+_OPENING = re.compile(r'\s*(?:MohoSwitch1\b|lipsync version|<rhubarb|<\?xml|\{\s*"|\[\s*(?:\{\s*"|\[\s*[-\d]))')
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$")
 
 
@@ -53,11 +54,18 @@ _Onsets: TypeAlias = Sequence[tuple[float, str]]
 
 def holds_track(text: str) -> bool:
     """Return whether a text looks like a track that `read_track` reads, and not like words."""
-    lines = [line.split() for line in _lines(text)[:50]]
-    if not lines:
-        return False
-    marks = ("MohoSwitch1", "lipsync version", "<rhubarbResult", "<?xml", "{", "[{", "[[")
-    return text.lstrip().startswith(marks) or all(len(line) > 1 and _NUMBER.match(line[0]) for line in lines)
+    cells = _cells(_lines(text)[:50])
+    return bool(_OPENING.match(text)) or (bool(cells) and all(_is_label(line) for line in cells))
+
+
+def _is_label(cells: Sequence[str]) -> bool:
+    if len(cells) == 2 and cells[1] in _RHUBARB:
+        return bool(_NUMBER.match(cells[0]))
+    return len(cells) > 1 and all(_NUMBER.match(cell) for cell in cells[:2])
+
+
+def _cells(lines: Sequence[str]) -> list[list[str]]:
+    return [re.split(r"[\s,;]+", line.strip()) for line in lines]
 
 
 def read_track(path: Path) -> tuple[Phoneme, ...]:
@@ -107,7 +115,7 @@ def _entries(text: str) -> Iterator[_Entry]:
         return (_Entry(float(a), float(b), _RHUBARB[shape]) for a, b, shape in _XML_CUE.findall(text))
     if lines[:1] and lines[0].startswith("lipsync version"):
         return _of_papagayo(lines)
-    cells = [re.split(r"[\s,;]+", line.strip()) for line in lines]
+    cells = _cells(lines)
     if cells and cells[0][0] == "MohoSwitch1":
         return _until_the_next([(int(frame) / _MOHO_RATE, _BLAIR[name]) for frame, name in cells[1:]])
     if all(len(line) == 2 and line[1] in _RHUBARB for line in cells):
