@@ -9,6 +9,7 @@ passage is believed only if it fits much better than decoys, which are its own w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,11 +25,16 @@ from .lattice import Lattice, Road, build_lattice, likeliest_road
 from .phoneme import SILENCE, Phoneme
 
 _FILLER = 0.75  # nats per step that speech outside the text costs, beside what the phone that is said scores
-_PRIOR_SHARE = 0.5  # how far the frequency of a class is divided out of its probability
+_PRIOR_SHARE = 0.75  # how far the frequency of a class is divided out of its probability
 _FAINTEST = -9.0  # log-probability below which nothing is believed: one deaf step must not forbid a word
 _PASSAGE = 40  # words that are believed, or not, together
 _DECOYS = 3
-_CERTAIN = 4.5  # nats beyond the decoys for which a passage is believed, for each root of its steps of speech
+_CERTAIN = (
+    2.2,
+    0.12,
+)  # nats beyond the decoys for which a passage is believed: for the root of its steps, and for each
+_LEAST_COVER = 0.25  # share of the speech that must be said as written for a text to be believed at all,
+_LEAST_SHARE, _GOOD_COVER = 0.1, 0.5  # with this share of the words, or this one of the speech
 _HEARD = -1.0  # nats per step, beside what a fitting phone scores, above which a word counts as heard
 
 _Spellings: TypeAlias = "list[list[list[int]]]"  # the pronunciations of a word: of phones, of classes
@@ -83,10 +89,12 @@ class Alignment:
     Attributes:
         words: In the order of the text.
         duration: Of the sound, s.
+        speech_seconds: How much of it is speech.
     """
 
     words: tuple[AlignedWord, ...]
     duration: float
+    speech_seconds: float
 
     @property
     def share_heard(self) -> float:
@@ -95,8 +103,10 @@ class Alignment:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether the text, or a part of it, is that of the sound."""
-        return any(word.is_heard for word in self.words)
+        """Whether the text, or a part of it, fills a good part of the speech; a word may be there by chance."""
+        spans = [word.phonemes[-1].end_seconds - word.phonemes[0].start_seconds for word in self.words if word.is_heard]
+        cover = sum(spans) / max(self.speech_seconds, 1e-3)
+        return cover >= _LEAST_COVER and (self.share_heard >= _LEAST_SHARE or cover >= _GOOD_COVER)
 
     def phonemes(self) -> tuple[Phoneme, ...]:
         """Return all phones of the words that are there, with pauses between them, from 0 to the end of the sound."""
@@ -124,7 +134,8 @@ def align(words: Sequence[Word], evidence: PhoneEvidence) -> Alignment:
     if said and len(evidence.log_probabilities):
         for number, aligned in zip(said, _found([words[number] for number in said], evidence), strict=True):
             found[number] = aligned
-    return Alignment(tuple(found), duration)
+    silent = np.exp(evidence.log_probabilities[:, class_indices(NO_SPEECH)]).sum()
+    return Alignment(tuple(found), duration, duration - float(silent) * evidence.step_seconds)
 
 
 def _found(words: Sequence[Word], evidence: PhoneEvidence) -> Iterator[AlignedWord]:
@@ -184,7 +195,8 @@ def _fits(spellings: Sequence[_Spellings], heard: _Likelihoods) -> bool:
     decoys = [[backwards[n] for n in random.permutation(len(backwards))] for _ in range(_DECOYS)]
     own = road(spellings)
     lead = own.score - float(np.mean([road(decoy).score for decoy in decoys]))
-    return lead > _CERTAIN * float(np.sqrt((own.states >= 0).sum() + 1))
+    steps = int((own.states >= 0).sum())
+    return lead > _CERTAIN[0] * math.sqrt(steps + 1) + _CERTAIN[1] * steps
 
 
 def _classes(phones: Sequence[str]) -> list[list[int]]:

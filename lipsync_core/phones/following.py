@@ -56,7 +56,7 @@ def follow(script: Script, evidence: PhoneEvidence | None, duration: float) -> F
         return Followed(heard, f"{_named(script)} is not followed, {_ALONE}: {fault}", False)
     alignment = align(words, evidence)
     count = sum(word.is_heard for word in alignment.words)
-    if not count:
+    if not alignment.is_trusted:
         return Followed(heard, f"{_named(script)} is not in the sound ({language}): {_ALONE}.", False)
     remark = f"{_named(script)} is followed ({language}): {count} of {len(alignment.words)} words."
     return Followed(gestures_followed(alignment, heard), remark, True)

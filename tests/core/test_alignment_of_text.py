@@ -117,6 +117,11 @@ def test_a_text_without_words_and_words_without_phones_are_left_out() -> None:
     assert [word.is_heard for word in alignment.words] == [False, True, True, False, True]
 
 
+def test_one_word_in_common_is_no_reason_to_believe_a_text() -> None:
+    other = align((*made_up_words(20, seed=21), PAPA), heard(said(None, *made_up_words(12, seed=20), PAPA, None)))
+    assert not other.is_trusted
+
+
 def test_boundaries_lie_between_the_steps_where_the_sound_says_so() -> None:
     steps = np.full((10, len(PHONE_CLASSES)), -12.0, np.float32)
     steps[:5, class_index("p")] = steps[5:, class_index("ɑ")] = 0

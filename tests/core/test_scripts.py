@@ -268,7 +268,7 @@ def test_words_that_are_heard_make_contacts_and_the_sound_makes_those_outside() 
         Gesture("lip_to_teeth", 1.8, 1.9),
         Gesture("rest", 1.45, 1.55),
     )
-    kept = gestures_followed(Alignment((said_word, doubted), 3.0), by_ear)
+    kept = gestures_followed(Alignment((said_word, doubted), 3.0, 1.0), by_ear)
     assert [(gesture.kind, gesture.start_seconds, gesture.end_seconds) for gesture in kept] == [
         ("rest", 0.0, 1.0),
         ("lips_closed", 1.0, 1.1),
