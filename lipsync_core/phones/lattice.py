@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 
-PAUSING = 2.0  # nats that a pause after a word costs: most words follow one another
 LEFT_OUT = 6.0  # nats that a passage costs which the sound does not hold
 LEFT_OUT_WORD = 1.5  # nats for each of its words
 LEFT_OFF_WORD = 0.15  # nats for each word before the sound begins, or after it has ended
@@ -148,9 +147,8 @@ class _Search:
         waiting = self.pauses[low : high + 1]
         ways = self._into_states(stretch, np.maximum(waiting, left), left > waiting)
         self.states[stretch] += heard[self.lattice.classes[stretch]]
-        paused = left - PAUSING
-        pause_ways = np.where(paused > waiting, _WORD, _STAY).astype(np.int32)
-        self.pauses[low : high + 1] = np.maximum(waiting, paused) + pause
+        pause_ways = np.where(left > waiting, _WORD, _STAY).astype(np.int32)
+        self.pauses[low : high + 1] = np.maximum(waiting, left) + pause
         self._leave_out(self.pauses[low : high + 1], pause_ways)
         self._narrow()
         return _Trace(low, ways, pause_ways, leaving.astype(np.int8))
