@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ..errors import ConfigError, MissingDependencyError
-from .alignment import Alignment, align
+from .alignment import AlignedWord, Alignment, align
+from .classes import NO_SPEECH
 from .evidence import PhoneEvidence
 from .gestures import LEAST_REST_SECONDS, Gesture, gestures_heard, gestures_of_phones
 from .pronunciation import language_of, pronounce
 from .script import Script
 
 _ALONE = "lips follow the sound alone"
+_QUIET = 0.4  # probability of no speech that is enough, on average, where the text has a pause
+_DOUBT = 0.25  # and at its ends
 
 
 @dataclass(frozen=True)
@@ -59,17 +64,57 @@ def follow(script: Script, evidence: PhoneEvidence | None, duration: float) -> F
     if not alignment.is_trusted:
         return Followed(heard, f"{_named(script)} is not in the sound ({language}): {_ALONE}.", False)
     remark = f"{_named(script)} is followed ({language}): {count} of {len(alignment.words)} words."
-    return Followed(gestures_followed(alignment, heard), remark, True)
+    return Followed(gestures_followed(alignment, evidence), remark, True)
 
 
-def gestures_followed(alignment: Alignment, heard: Sequence[Gesture]) -> tuple[Gesture, ...]:
-    """Return the gestures of the words that are heard; outside these, those that were decided from the sound."""
+def gestures_followed(alignment: Alignment, evidence: PhoneEvidence) -> tuple[Gesture, ...]:
+    """Return the gestures of the words that are heard; outside these, those that are decided from the sound.
+
+    Where the text has a pause, less silence is enough to believe it.
+    """
+    heard = gestures_heard(evidence)
     words = [word for word in alignment.words if word.is_heard]
     known = [gesture for word in words for gesture in gestures_of_phones(word.phonemes)]
-    spans = [(word.phonemes[0].start_seconds, word.phonemes[-1].end_seconds) for word in words]
+    spans = [_span(word) for word in words]
     outside = [gesture for gesture in heard if gesture.kind != "rest" and not _is_within(gesture, spans)]
     rests = [part for gesture in heard if gesture.kind == "rest" for part in _between(gesture, spans)]
-    return tuple(sorted([*known, *outside, *rests], key=lambda gesture: gesture.start_seconds))
+    quiet = _merged([*rests, *_pauses(alignment, evidence)])
+    return tuple(sorted([*known, *outside, *quiet], key=lambda gesture: gesture.start_seconds))
+
+
+def _pauses(alignment: Alignment, evidence: PhoneEvidence) -> Iterator[Gesture]:
+    """Yield the silence between words that follow one another in the text, before the first, and after the last."""
+    quiet = evidence.probability_of(NO_SPEECH)
+    silent, ending = AlignedWord("", is_certain=True), True
+    start = 0.0
+    for word in (*alignment.words, silent):
+        begins = _span(word)[0] if word.is_heard else alignment.duration
+        if ending and (word.is_heard or word is silent):
+            within = np.flatnonzero((evidence.times >= start) & (evidence.times < begins) & (quiet >= _DOUBT))
+            if len(within) and quiet[within[0] : within[-1] + 1].mean() >= _QUIET:
+                yield from _rest(evidence.times[within[0]], evidence.times[within[-1]] + evidence.step_seconds)
+        ending, start = word.is_heard, _span(word)[1] if word.is_heard else start
+
+
+def _rest(start: float, end: float) -> Iterator[Gesture]:
+    if end - start >= LEAST_REST_SECONDS:
+        yield Gesture("rest", float(start), float(end))
+
+
+def _span(word: AlignedWord) -> tuple[float, float]:
+    return word.phonemes[0].start_seconds, word.phonemes[-1].end_seconds
+
+
+def _merged(rests: Sequence[Gesture]) -> list[Gesture]:
+    """Return rests, each that overlaps another one joined with it."""
+    merged = list[Gesture]()
+    for rest in sorted(rests, key=lambda gesture: gesture.start_seconds):
+        if merged and rest.start_seconds < merged[-1].end_seconds:
+            last = merged.pop()
+            merged.append(replace(last, end_seconds=max(last.end_seconds, rest.end_seconds)))
+        else:
+            merged.append(rest)
+    return merged
 
 
 def _phones_followed(script: Script, heard: tuple[Gesture, ...], duration: float) -> Followed:
@@ -89,9 +134,7 @@ def _between(rest: Gesture, spans: Sequence[tuple[float, float]]) -> Iterator[Ge
     """Yield what is left of a rest where no word is said; what is too short is none."""
     start = rest.start_seconds
     for first, last in [*spans, (rest.end_seconds, rest.end_seconds)]:
-        end = min(first, rest.end_seconds)
-        if end - start >= LEAST_REST_SECONDS:
-            yield Gesture("rest", start, end)
+        yield from _rest(start, min(first, rest.end_seconds))
         start = max(start, last)
 
 

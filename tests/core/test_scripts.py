@@ -13,10 +13,10 @@ from lipsync_core.animation import read_animation, write_animation
 from lipsync_core.errors import ConfigError, FormatError, MissingDependencyError
 from lipsync_core.phones import espeak
 from lipsync_core.phones.alignment import AlignedWord, Alignment
-from lipsync_core.phones.classes import BREATH, classes_of
+from lipsync_core.phones.classes import BREATH, PHONE_CLASSES, class_index, classes_of
 from lipsync_core.phones.evidence import PhoneEvidence
 from lipsync_core.phones.following import follow, gestures_followed
-from lipsync_core.phones.gestures import Gesture, gestures_of_phones
+from lipsync_core.phones.gestures import Gesture, gestures_heard, gestures_of_phones
 from lipsync_core.phones.phoneme import SILENCE, Phoneme
 from lipsync_core.phones.pronunciation import language_of, plain_words, pronounce
 from lipsync_core.phones.script import Script, ScriptChoice, read_script, script_of
@@ -259,22 +259,48 @@ def test_without_espeak_a_text_that_was_given_is_a_fault_and_one_that_was_found_
     assert callable(espeak.espeak_library)
 
 
+def evidence_of(*spans: tuple[str, float, float], seconds: float = 3.0) -> PhoneEvidence:
+    """What is heard if each class is surely said from one time to another, and a neutral vowel elsewhere."""
+    times = np.arange(round(seconds / 0.02)) * 0.02
+    logits = np.zeros((len(times), len(PHONE_CLASSES)), np.float32)
+    logits[:, class_index("ə")] = 4
+    for name, start, end in spans:
+        logits[(times >= start - 0.01) & (times < end - 0.01), class_index(name)] = 12
+    return PhoneEvidence(0.02, logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+
+
+MAP = AlignedWord("map", (Phoneme("m", 1.0, 1.1), Phoneme("æ", 1.1, 1.3), Phoneme("p", 1.3, 1.4)), 0.0, True)
+
+
 def test_words_that_are_heard_make_contacts_and_the_sound_makes_those_outside() -> None:
-    said_word = AlignedWord("map", (Phoneme("m", 1.0, 1.1), Phoneme("æ", 1.1, 1.3), Phoneme("p", 1.3, 1.4)), 0.0, True)
-    doubted = replace(said_word, phonemes=(Phoneme("b", 2.0, 2.1),), is_certain=False)
-    by_ear = (
-        Gesture("rest", 0.0, 1.05),  # reaches into the word
-        Gesture("lips_closed", 1.15, 1.25),  # misheard: the word has a vowel there
-        Gesture("lip_to_teeth", 1.8, 1.9),
-        Gesture("rest", 1.45, 1.55),
+    doubted = replace(MAP, phonemes=(Phoneme("b", 2.0, 2.1),), is_certain=False)
+    # A rest that reaches into the word, a closure misheard in its vowel, and what is said outside.
+    evidence = evidence_of((SILENCE, 0, 1.06), ("b", 1.16, 1.24), ("f", 1.8, 1.9), ("m", 2.4, 2.5))
+    kept = gestures_followed(Alignment((MAP, doubted), 3.0, 1.0), evidence)
+    assert [gesture.kind for gesture in kept] == ["rest", "lips_closed", "lips_closed", "lip_to_teeth", "lips_closed"]
+    starts = [gesture.start_seconds for gesture in kept]
+    np.testing.assert_allclose(starts, [0, 1.0, 1.3, 1.79, 2.39], atol=0.011)
+    assert kept[0].end_seconds == pytest.approx(1.0)
+
+
+def test_where_the_text_has_a_pause_a_doubtful_silence_is_a_rest() -> None:
+    evidence = evidence_of()
+    heard_so = evidence.log_probabilities.copy()
+    quiet = (evidence.times > 1.5) & (evidence.times < 1.9)
+    heard_so[quiet] = np.log(0.5 / (heard_so.shape[1] - 1))
+    heard_so[quiet, class_index(SILENCE)] = np.log(0.5)
+    doubtful = PhoneEvidence(0.02, heard_so)
+    later = replace(
+        MAP, phonemes=tuple(Phoneme(p.symbol, p.start_seconds + 1, p.end_seconds + 1) for p in MAP.phonemes)
     )
-    kept = gestures_followed(Alignment((said_word, doubted), 3.0, 1.0), by_ear)
-    assert [(gesture.kind, gesture.start_seconds, gesture.end_seconds) for gesture in kept] == [
-        ("rest", 0.0, 1.0),
-        ("lips_closed", 1.0, 1.1),
-        ("lips_closed", 1.3, 1.4),
-        ("lip_to_teeth", 1.8, 1.9),
-    ]
+
+    def rests(*words: AlignedWord) -> list[Gesture]:
+        return [g for g in gestures_followed(Alignment(words, 3.0, 1.0), doubtful) if g.kind == "rest"]
+
+    (rest,) = rests(MAP, later)
+    assert (rest.start_seconds, rest.end_seconds) == pytest.approx((1.52, 1.9))
+    assert not rests(MAP, AlignedWord("left out"), later)
+    assert not [gesture for gesture in gestures_heard(doubtful) if gesture.kind == "rest"]
 
 
 def test_a_right_text_is_followed_and_a_wrong_one_changes_nothing_but_says_so() -> None:
