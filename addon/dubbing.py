@@ -85,7 +85,7 @@ def finish_dub(scene: bpy.types.Scene, job: BackgroundJob) -> str:
     """
     film = Path(job.result())
     first, last = sequencer.place_film(scene, film, scene.frame_start)
-    return f"{film.name} plays from frame {first} to {last}."
+    return f"{film.name} plays from frame {first} to {last}. {job.report.get('remark', '')}".rstrip()
 
 
 def dub(scene: bpy.types.Scene, order: DubOrder, progress: Progress = ignore_progress) -> str:

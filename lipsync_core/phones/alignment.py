@@ -35,7 +35,7 @@ _CERTAIN = (
 )  # nats beyond the decoys for which a passage is believed: for the root of its steps, and for each
 _LEAST_COVER = 0.25  # share of the speech that must be said as written for a text to be believed at all,
 _LEAST_SHARE, _GOOD_COVER = 0.1, 0.5  # with this share of the words, or this one of the speech
-_HEARD = -1.0  # nats per step, beside what a fitting phone scores, above which a word counts as heard
+_HEARD = -1.5  # nats per step, beside what a fitting phone scores, above which a word counts as heard
 
 _Spellings: TypeAlias = "list[list[list[int]]]"  # the pronunciations of a word: of phones, of classes
 

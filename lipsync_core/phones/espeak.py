@@ -57,6 +57,6 @@ def _loaded() -> tuple[Any, bytes | None]:
         except OSError:
             continue
     raise MissingDependencyError(
-        "Words are pronounced with espeak-ng, which is not here: install it (`pip install espeakng-loader` outside "
-        "Blender), or give a TextGrid or a list of phones in place of words."
+        "Words are pronounced with eSpeak NG, which is not here: install it on this system (outside Blender, `pip "
+        "install espeakng-loader` is enough), or give a TextGrid or a list of phones in place of words."
     )

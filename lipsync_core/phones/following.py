@@ -123,7 +123,8 @@ def _phones_followed(script: Script, heard: tuple[Gesture, ...], duration: float
         remark = f"{_named(script)} begins after the end of the sound, so it belongs to another one: {_ALONE}."
         return Followed(heard, remark, False)
     cut = [replace(phoneme, end_seconds=min(phoneme.end_seconds, duration)) for phoneme in phonemes]
-    return Followed(gestures_of_phones(cut), f"{_named(script)} is followed: {len(cut)} phones.", True)
+    count = "1 phone" if len(cut) == 1 else f"{len(cut)} phones"
+    return Followed(gestures_of_phones(cut), f"{_named(script)} is followed: {count}.", True)
 
 
 def _is_within(gesture: Gesture, spans: Sequence[tuple[float, float]]) -> bool:
