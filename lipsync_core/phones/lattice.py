@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ class _Trace:
 
     first_word: int
     states: NDArray[np.int8]
-    pauses: NDArray[np.int32]
+    pauses: NDArray[Any]
     leaving: NDArray[np.int8]
 
 
@@ -128,6 +128,7 @@ class _Search:
         self.states = np.full(len(lattice.classes), -np.inf)
         self.pauses = np.full(lattice.word_count + 1, -np.inf)
         self._low, self._high = 0, lattice.word_count  # the words that are followed
+        self._number: Any = np.int16 if lattice.word_count < 30_000 else np.int32
         self._price = LEFT_OUT_WORD * np.arange(lattice.word_count + 1)
 
     def begin(self, heard: FloatArray, pause: float) -> None:
@@ -147,7 +148,7 @@ class _Search:
         waiting = self.pauses[low : high + 1]
         ways = self._into_states(stretch, np.maximum(waiting, left), left > waiting)
         self.states[stretch] += heard[self.lattice.classes[stretch]]
-        pause_ways = np.where(left > waiting, _WORD, _STAY).astype(np.int32)
+        pause_ways = np.where(left > waiting, _WORD, _STAY).astype(self._number)
         self.pauses[low : high + 1] = np.maximum(waiting, left) + pause
         self._leave_out(self.pauses[low : high + 1], pause_ways)
         self._narrow()
@@ -167,7 +168,7 @@ class _Search:
         self.states[stretch] = np.where(moved, entering, scores)
         return np.where(moved, ways, np.int8(_STAY))
 
-    def _leave_out(self, pauses: NDArray[np.float64], ways: NDArray[np.int32]) -> None:
+    def _leave_out(self, pauses: NDArray[np.float64], ways: NDArray[Any]) -> None:
         """Let pauses be reached from earlier ones within one step, past the words between; changes both arrays."""
         price = self._price[: len(pauses)]
         raised = pauses + price
