@@ -12,6 +12,7 @@ import bpy
 from ..lipsync_core.character.mapping import read_preset
 from ..lipsync_core.errors import ConfigError, LipSyncError
 from ..lipsync_core.model.model_file import SpeechModel, read_model
+from ..lipsync_core.phones.script import ScriptChoice
 from . import dubbing, generation
 from .character_settings import plan_of
 from .dubbing import DubOrder
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the speaker; the built-in model for any voice if not given",
     )
     add("--audio", type=Path, required=True, action="append", metavar="FILE", help="a sound; may be repeated")
+    _add_script_options(parser)
     add("--scene", type=Path, metavar="SCENE.blend", help="open this file first")
     add("--character", default="", metavar="OBJECT", help="key this character's shape keys or jaw bone too")
     _add_character_options(parser)
@@ -100,6 +102,24 @@ def _add_character_options(parser: argparse.ArgumentParser) -> None:
     add("--largest-error", type=float, metavar="E", help="of the reduced keyframes; 0 keys every frame (0.01)")
     add("--life", type=_life_parts, metavar="PARTS", help="blinks,eyes,head: signs of life in NLA tracks of their own")
     add("--seed", type=int, metavar="N", help="of the signs of life (0)")
+
+
+def _add_script_options(parser: argparse.ArgumentParser) -> None:
+    """Let the command line say what is said; see docs/TEXT.md."""
+    script = parser.add_mutually_exclusive_group()
+    script.add_argument(
+        "--text",
+        default="",
+        metavar="FILE|WORDS",
+        help="what is said in the sound: words, or a file of words or phones; the .TextGrid or .txt beside the sound "
+        "under the same name if not given",
+    )
+    script.add_argument("--no-text", action="store_true", help="follow the sound alone, whatever lies beside it")
+    parser.add_argument("--language", default="", metavar="CODE", help="of the text, for espeak-ng (guessed)")
+
+
+def _script(options: argparse.Namespace) -> ScriptChoice:
+    return ScriptChoice(options.text, options.language, look_beside=not options.no_text)
 
 
 def _add_dub_options(parser: argparse.ArgumentParser) -> None:
@@ -184,9 +204,15 @@ def _check_outputs(options: argparse.Namespace) -> None:
         path = getattr(options, option)
         if path and path.suffix.lower() != suffix:
             raise ConfigError(f"--{option.replace('_', '-')} {path} must end in {suffix}.")
+    _check_sounds(options)
+
+
+def _check_sounds(options: argparse.Namespace) -> None:
     for audio in options.audio:
         if not audio.is_file():
             raise ConfigError(f"There is no sound file at {audio}; check the path.")
+    if options.text and len(options.audio) > 1:
+        raise ConfigError("--text is for one sound; put each sound's text beside it as NAME.txt instead.")
     if len({audio.stem for audio in options.audio}) < len(options.audio):
         raise ConfigError("Two of the sounds have the same name, so would their outputs; rename one.")
 
@@ -217,6 +243,7 @@ def _speak(options: argparse.Namespace, audio: Path) -> None:
         texture=TEXTURES[options.texture.upper()],
         texture_folder=_texture_folder(options, audio),
         is_cartoon=options.look == "cartoon",
+        script=_script(options),
     )
     context = bpy.context
     outcome = generation.generate(context, order, _bar(f"animating {audio.name}"))
@@ -244,6 +271,7 @@ def _dub(options: argparse.Namespace, audio: Path) -> None:
         options.mark,
         options.anyway,
         options.python or dub_python(bpy.context),
+        _script(options),
     )
     print(dubbing.dub(bpy.context.scene, order, _bar(f"dubbing {audio.name}")), flush=True)
     if options.save:

@@ -6,13 +6,14 @@ Tracking and writing films needs MediaPipe, OpenCV and PyAV, which Blender's own
 import importlib.util
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import bpy
 
 from ..lipsync_core.errors import ConfigError
+from ..lipsync_core.phones.script import ScriptChoice
 from ..lipsync_core.progress import Progress, ignore_progress
 from .generation import EXTENSION_FOLDER
 from .jobs import POLL_SECONDS, BackgroundJob
@@ -39,6 +40,7 @@ class DubOrder:
         mark: Whether every picture bears a small visible mark.
         anyway: Whether a target that seems to show another person is dubbed all the same.
         python: A Python in which LipSync3D is installed with tracking; None for this one.
+        script: What is known of what is said.
     """
 
     model: Path
@@ -50,6 +52,7 @@ class DubOrder:
     mark: bool = False
     anyway: bool = False
     python: Path | None = None
+    script: ScriptChoice = field(default_factory=ScriptChoice)
 
 
 def start_dub(order: DubOrder) -> BackgroundJob:
@@ -82,7 +85,7 @@ def finish_dub(scene: bpy.types.Scene, job: BackgroundJob) -> str:
     """
     film = Path(job.result())
     first, last = sequencer.place_film(scene, film, scene.frame_start)
-    return f"{film.name} plays from frame {first} to {last}."
+    return f"{film.name} plays from frame {first} to {last}. {job.report.get('remark', '')}".rstrip()
 
 
 def dub(scene: bpy.types.Scene, order: DubOrder, progress: Progress = ignore_progress) -> str:
@@ -127,4 +130,9 @@ def _arguments(order: DubOrder) -> list[str]:
     flags = [_LENGTHS[order.length], "--style", order.style, "--json-progress"]
     flags += ["--mark"] if order.mark else []
     flags += ["--anyway"] if order.anyway else []
-    return ["dub", *files, "-o", str(order.output.absolute()), *flags]
+    return ["dub", *files, "-o", str(order.output.absolute()), *flags, *_script_flags(order.script)]
+
+
+def _script_flags(script: ScriptChoice) -> list[str]:
+    flags = [f"--text={script.given}"] if script.given else [] if script.look_beside else ["--no-text"]
+    return flags + ([f"--language={script.language}"] if script.language else [])

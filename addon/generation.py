@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..lipsync_core.animation import FaceAnimation, read_animation
 from ..lipsync_core.errors import LipSyncError
 from ..lipsync_core.model.model_file import SpeechModel, read_model
+from ..lipsync_core.phones.script import ScriptChoice
 from ..lipsync_core.progress import Progress, ignore_progress
 from ..lipsync_core.texture.images import AtlasImages, Kind
 from ..lipsync_core.worker import ATLAS_CARD, WorkerRequest, perform
@@ -44,6 +45,7 @@ class Order:
         texture: How the talking head wears its texture, if the model has one: as files, or packed into the .blend.
         texture_folder: Where the files go; None for a folder beside the open .blend file.
         is_cartoon: Whether the talking head has flat tones and drawn contours.
+        script: What is known of what is said.
     """
 
     model: Path
@@ -55,6 +57,7 @@ class Order:
     texture: Texture = "none"
     texture_folder: Path | None = None
     is_cartoon: bool = False
+    script: ScriptChoice = field(default_factory=ScriptChoice)
 
     @property
     def pictures(self) -> Kind | None:
@@ -72,7 +75,8 @@ def generate(context: bpy.types.Context, order: Order, progress: Progress = igno
     speech = read_speech(context, order)
     with tempfile.TemporaryDirectory(prefix="lipsync3d-") as folder:
         rate = timeline.frame_rate(context.scene)
-        animation, atlas = perform(model, speech.waveform, rate, order.pictures, Path(folder), progress)
+        script = order.script.script_for(speech.source, speech.skipped_seconds)
+        animation, atlas = perform(model, speech.waveform, rate, order.pictures, Path(folder), progress, script)
         return write(context, order, speech, animation, atlas)
 
 
@@ -106,6 +110,7 @@ def start_job(order: Order, speech: Speech, fps: float) -> BackgroundJob:
     """Have the worker process make the animation; read it with `finished_animation`.
 
     Raises:
+        LipSyncError: If the text cannot be read.
         WorkerError: If it cannot be started.
     """
     job = BackgroundJob()
@@ -113,7 +118,9 @@ def start_job(order: Order, speech: Speech, fps: float) -> BackgroundJob:
         samples, output, request = (job.scratch / name for name in ("samples.npy", "animation.npz", "request.json"))
         np.save(samples, speech.waveform.samples)
         rate = speech.waveform.sample_rate
-        WorkerRequest(str(order.model), str(samples), rate, fps, str(output), order.pictures).write(request)
+        script = order.script.script_for(speech.source, speech.skipped_seconds)
+        known = script.to_json() if script else None
+        WorkerRequest(str(order.model), str(samples), rate, fps, str(output), order.pictures, known).write(request)
         job.start(WORKER_MODULE, [str(request)], EXTENSION_FOLDER)
     except BaseException:
         job.close()
@@ -161,7 +168,7 @@ def write(
     )
     if cast is not None:
         remember(context.scene, context.scene.objects[order.character], order.plan, animation, speech)
-    return outcome
+    return replace(outcome, notes=(*outcome.notes, animation.remark)) if animation.remark else outcome
 
 
 def faces(context: bpy.types.Context, order: Order, outcome: Outcome) -> NDArray[np.float32]:

@@ -82,6 +82,12 @@ class BackgroundJob:
             raise WorkerError(f"The worker process ended without an answer: {self._last_words()}")
         return str(self._answer["done"])
 
+    @property
+    def report(self) -> dict[str, Any]:
+        """What the process said of its result, by name; empty if nothing."""
+        report = self._answer.get("report", {})
+        return report if isinstance(report, dict) else {}
+
     def close(self) -> None:
         """End the process if it still runs, and take its files away."""
         if self._process is not None and self._process.poll() is None:

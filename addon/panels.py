@@ -101,6 +101,11 @@ def _draw_sound(layout: bpy.types.UILayout, settings: LipSyncSettings) -> None:
     column = layout.column(align=True)
     column.row(align=True).prop(settings, "sound_source", expand=True)
     column.prop(settings, "sound_path" if settings.sound_source == "FILE" else "sound_strip", text="")
+    column = layout.column(align=True)
+    column.prop(settings, "text_source")
+    fields = {"WORDS": ("text", "text_language"), "FILE": ("text_path", "text_language")}
+    for name in fields.get(settings.text_source, ()):
+        column.prop(settings, name, text="Language" if name == "text_language" else "")
 
 
 def _draw_results(layout: bpy.types.UILayout, settings: LipSyncSettings) -> None:

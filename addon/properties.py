@@ -7,7 +7,9 @@ from typing import Any, Literal
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, PointerProperty, StringProperty
 
+from ..lipsync_core.errors import ConfigError
 from ..lipsync_core.model.model_file import SpeechModel
+from ..lipsync_core.phones.script import ScriptChoice
 from .scene import casting, sequencer
 from .scene.cartoon import set_cartoon
 from .scene.meshes import is_head
@@ -120,6 +122,26 @@ class LipSyncSettings(bpy.types.PropertyGroup):
         subtype="FILE_PATH",
         options=_FILE_OPTIONS,
     )
+    text_source: EnumProperty(
+        name="Text",
+        description="What is said: with it, lips close where the words ask for it",
+        items=(
+            ("BESIDE", "Beside Sound", "A .TextGrid or .txt file of the sound's name, if there is one"),
+            ("WORDS", "Words", "The words that are said"),
+            ("FILE", "File", "A file of words or of phones: .txt, .TextGrid, Rhubarb and others"),
+            ("NONE", "None", "The sound alone"),
+        ),
+    )
+    text: StringProperty(name="Words", description="The words that are said in the sound")
+    text_path: StringProperty(
+        name="Text File",
+        description="The words that are said, or the phones and when each is said",
+        subtype="FILE_PATH",
+        options=_FILE_OPTIONS,
+    )
+    text_language: StringProperty(
+        name="Language", description="Of the words, as espeak-ng calls it: en-us, de, fr, cmn; guessed if empty"
+    )
     sound_strip: StringProperty(name="Sound Strip", description="A sound strip of the sequencer", search=_strip_names)
     make_head: BoolProperty(
         name="Talking Head", description="Make the speaker's own head as a new object", default=False
@@ -194,6 +216,20 @@ def settings_of(scene: bpy.types.Scene) -> LipSyncSettings:
     """Return what is chosen in a scene."""
     settings: LipSyncSettings = getattr(scene, PROPERTY)
     return settings
+
+
+def chosen_script(scene: bpy.types.Scene) -> ScriptChoice:
+    """Return what the panel says of the text.
+
+    Raises:
+        ConfigError: If a text is wanted and none is there.
+    """
+    settings = settings_of(scene)
+    source = settings.text_source
+    given = {"WORDS": settings.text, "FILE": bpy.path.abspath(settings.text_path)}.get(source, "")
+    if source in ("WORDS", "FILE") and not given.strip():
+        raise ConfigError("There is no text; write the words, choose a file, or set Text to None.")
+    return ScriptChoice(given, settings.text_language.strip(), look_beside=source == "BESIDE")
 
 
 def chosen_character(context: bpy.types.Context) -> bpy.types.Object | None:

@@ -30,6 +30,7 @@ class FaceAnimation:
         blendshapes: `(T, B)` float32, 0 to 1.
         description: The model that made it.
         gestures: Contacts of lips and tongue and rests, by start; empty if the model hears no phones.
+        remark: What became of the text that was given, in one sentence; "" if none was.
     """
 
     fps: float
@@ -40,6 +41,7 @@ class FaceAnimation:
     blendshapes: NDArray[np.float32]
     description: ModelDescription
     gestures: tuple[Gesture, ...] = ()
+    remark: str = ""
 
     def __post_init__(self) -> None:
         sizes = check_shape("FaceAnimation.codes", self.codes, "T N")
@@ -69,12 +71,16 @@ def frame_times(frame_count: int, fps: float) -> NDArray[np.float64]:
 
 
 def animation_from_codes(
-    codes: NDArray[np.float32], fps: float, model: SpeechModel, gestures: tuple[Gesture, ...] = ()
+    codes: NDArray[np.float32],
+    fps: float,
+    model: SpeechModel,
+    gestures: tuple[Gesture, ...] = (),
+    remark: str = "",
 ) -> FaceAnimation:
     """Decode `(T, N)` codes with a model's two linear decoders."""
     blendshapes = np.clip(codes @ model.blendshape_weights + model.blendshape_bias, 0, 1)
     return FaceAnimation(
-        fps, codes, model.base, model.shapes, model.blendshape_names, blendshapes, model.description, gestures
+        fps, codes, model.base, model.shapes, model.blendshape_names, blendshapes, model.description, gestures, remark
     )
 
 
@@ -85,6 +91,7 @@ def write_animation(path: Path, animation: FaceAnimation) -> None:
         "blendshapes": list(animation.blendshape_names),
         "description": asdict(animation.description),
         "gestures": [[g.kind, g.start_seconds, g.end_seconds] for g in animation.gestures],
+        "remark": animation.remark,
     }
     arrays: dict[str, NDArray[Any]] = {
         "times": animation.times,
@@ -112,4 +119,5 @@ def read_animation(path: Path) -> FaceAnimation:
         blendshapes=arrays["blendshapes"],
         description=ModelDescription(**header["description"]),
         gestures=tuple(Gesture(*gesture) for gesture in header.get("gestures", ())),
+        remark=header.get("remark", ""),
     )

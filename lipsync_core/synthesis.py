@@ -16,7 +16,9 @@ from .face.contact import gestures_seen, with_contacts
 from .model.encoders import listen
 from .model.model_file import SpeechModel
 from .phones.evidence import PhoneEvidence
+from .phones.following import follow
 from .phones.gestures import Gesture, gestures_heard
+from .phones.script import Script
 from .progress import Progress, ignore_progress, part_of
 
 _CRISP_SECONDS = 0.08  # deviation of the mean that crispness goes away from
@@ -24,7 +26,11 @@ SHORTEST_SECONDS = 0.05  # less than two frames of speech animate nothing
 
 
 def synthesize(
-    model: SpeechModel, waveform: Waveform, fps: float | None = None, progress: Progress = ignore_progress
+    model: SpeechModel,
+    waveform: Waveform,
+    fps: float | None = None,
+    progress: Progress = ignore_progress,
+    script: Script | None = None,
 ) -> FaceAnimation:
     """Make a face speak.
 
@@ -33,19 +39,21 @@ def synthesize(
         waveform: What is said.
         fps: Frames per second of the animation; the footage's own if None.
         progress: Told the share done.
+        script: What is said, if that is known: contacts follow it; the animation's remark says how well it fits.
 
     Returns:
         One frame for every `1 / fps` of the sound, the last one begun included.
 
     Raises:
         AudioError: If the sound is too short.
+        MissingDependencyError: If words are given and espeak-ng, which pronounces them, is not there.
     """
     if waveform.duration < SHORTEST_SECONDS:
         raise AudioError(f"The sound lasts {waveform.duration:.2f} s, too short to speak; choose a longer one.")
     rate = fps or model.description.fps
     times = frame_times(math.ceil(waveform.duration * rate - 1e-6), rate)
-    spoken = predict(model, waveform, times, progress)
-    return animation_from_codes(spoken.codes, rate, model, spoken.gestures)
+    spoken = predict(model, waveform, times, progress, script)
+    return animation_from_codes(spoken.codes, rate, model, spoken.gestures, spoken.remark)
 
 
 @dataclass(frozen=True)
@@ -56,11 +64,13 @@ class Spoken:
         codes: `(T, N)` float32, with the contacts of the gestures in them.
         gestures: What was decided on, by start; none if the model hears no phones.
         phones: What was heard; None if the model hears no phones.
+        remark: What became of the script, in one sentence; "" if there was none.
     """
 
     codes: NDArray[np.float32]
     gestures: tuple[Gesture, ...] = ()
     phones: PhoneEvidence | None = None
+    remark: str = ""
 
 
 def predict_codes(
@@ -78,6 +88,7 @@ def predict(
     waveform: Waveform,
     seconds: NDArray[np.float64],
     progress: Progress = ignore_progress,
+    script: Script | None = None,
 ) -> Spoken:
     """Predict the code of a face at given times of a sound.
 
@@ -86,6 +97,7 @@ def predict(
         waveform: What is said.
         seconds: `(T,)` times from the first sample, s.
         progress: Told the share done.
+        script: What is said, if that is known.
     """
     heard = hear(waveform, seconds, model.features)
     progress(0.2)
@@ -94,8 +106,12 @@ def predict(
     codes = crisp(encoded.codes.astype(np.float32), seconds, model.crispness)
     face = (model.neutral, model.base, model.shapes)
     phones = _evidence(encoded.phones, model, waveform.duration) if model.encoder.phones else None
+    followed = follow(script, phones, waveform.duration) if script else None
     gestures = gestures_heard(phones) if phones else gestures_seen(codes, seconds, face)
-    return Spoken(with_contacts(codes, seconds, gestures, face), gestures, phones)
+    if followed and (phones or followed.gestures):
+        gestures = followed.gestures
+    remark = followed.remark if followed else ""
+    return Spoken(with_contacts(codes, seconds, gestures, face), gestures, phones, remark)
 
 
 def _evidence(log_probabilities: NDArray[np.float32], model: SpeechModel, duration: float) -> PhoneEvidence:

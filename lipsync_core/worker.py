@@ -11,7 +11,7 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from .animation import FaceAnimation, write_animation
 from .audio.waveform import Waveform
 from .errors import LipSyncError
 from .model.model_file import SpeechModel, read_model
+from .phones.script import Script
 from .progress import Progress, ignore_progress, part_of
 from .synthesis import synthesize
 from .texture.images import AtlasImages, Kind, paint_atlas
@@ -39,6 +40,7 @@ class WorkerRequest:
         output: Path that the animation is written to.
         texture: In which form the texture is wanted, if the model has one; its pictures are written beside the
             animation, with an `atlas.json` that tells where. None for no texture.
+        script: What is said, if that is known, as `Script.to_json` gives it.
     """
 
     model: str
@@ -47,6 +49,7 @@ class WorkerRequest:
     fps: float
     output: str
     texture: Kind | None = None
+    script: dict[str, Any] | None = None
 
     def write(self, path: Path) -> None:
         """Write the request as JSON."""
@@ -65,6 +68,7 @@ def perform(
     texture: Kind | None,
     folder: Path,
     progress: Progress = ignore_progress,
+    script: Script | None = None,
 ) -> tuple[FaceAnimation, AtlasImages | None]:
     """Make a face speak, and paint it: the work itself, in whatever process.
 
@@ -75,13 +79,14 @@ def perform(
         texture: In which form the texture is wanted, if the model has one; None for no texture.
         folder: Where its pictures go.
         progress: Told the share done, of both.
+        script: What is said, if that is known.
 
     Raises:
         LipSyncError: If something that the user gave is at fault.
     """
     if texture is None or model.texture is None:
-        return synthesize(model, waveform, fps, progress), None
-    animation = synthesize(model, waveform, fps, part_of(progress, 0.0, _MOTION_SHARE))
+        return synthesize(model, waveform, fps, progress, script), None
+    animation = synthesize(model, waveform, fps, part_of(progress, 0.0, _MOTION_SHARE), script)
     return animation, paint_atlas(model, animation, texture, folder, part_of(progress, _MOTION_SHARE, 1.0))
 
 
@@ -99,7 +104,8 @@ def run(request: WorkerRequest, answers: TextIO) -> int:
         samples = np.load(request.samples, allow_pickle=False)
         waveform, output = Waveform(samples, request.sample_rate), Path(request.output)
         report_work = part_of(report, 0.05, 0.95)
-        animation, atlas = perform(model, waveform, request.fps, request.texture, output.parent, report_work)
+        script = Script.from_json(request.script) if request.script else None
+        animation, atlas = perform(model, waveform, request.fps, request.texture, output.parent, report_work, script)
         write_animation(output, animation)
         if atlas is not None:
             atlas.write(output.with_name(ATLAS_CARD))

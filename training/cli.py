@@ -172,6 +172,21 @@ def _evaluate(verb: _Verbs) -> None:
     _add_syncnet(parser, "also LSE-D and LSE-C of the model's head, and of the filmed one drawn the same way")
 
 
+def _add_script(parser: argparse.ArgumentParser) -> None:
+    """Let the user say what is said; see docs/TEXT.md."""
+    script = parser.add_mutually_exclusive_group()
+    script.add_argument(
+        "--text",
+        metavar="FILE|WORDS",
+        help="what is said: words, or a file of words or phones (.txt, .TextGrid, Rhubarb); "
+        "the one beside AUDIO under the same name if not given",
+    )
+    script.add_argument("--no-text", action="store_true", help="follow the sound alone, whatever lies beside it")
+    parser.add_argument(
+        "--language", default="", metavar="CODE", help="of the text, for espeak-ng: en-us, de, fr, cmn (guessed)"
+    )
+
+
 def _animate(verb: _Verbs) -> None:
     parser = _add(verb, "animate", using.animate, "Make a model speak a sound file.")
     parser.add_argument("model", type=Path, metavar="MODEL")
@@ -190,6 +205,7 @@ def _animate(verb: _Verbs) -> None:
     parser.add_argument("--delay", type=float, default=0.0, metavar="MS", help="how much later the face moves, ms")
     parser.add_argument("--life", nargs="+", choices=("blinks", "eyes"), default=(), help="signs of life to add")
     parser.add_argument("--seed", type=int, default=0, help="of the signs of life")
+    _add_script(parser)
 
 
 def _head(verb: _Verbs) -> None:
@@ -201,6 +217,7 @@ def _head(verb: _Verbs) -> None:
     parser.add_argument("--side", type=int, default=512, help="width and height, px")
     parser.add_argument("--fps", type=float, help="frames per second (the footage's own)")
     parser.add_argument("--mark", action="store_true", help="write a small visible mark into every picture")
+    _add_script(parser)
 
 
 def _dub(verb: _Verbs) -> None:
@@ -222,6 +239,7 @@ def _dub(verb: _Verbs) -> None:
     parser.add_argument("--anyway", action="store_true", help="even if the target seems to show another person")
     parser.add_argument("--landmarker", type=Path, help="track with this face_landmarker.task instead")
     parser.add_argument("--json-progress", action="store_true", help="print progress and result as lines of JSON")
+    _add_script(parser)
 
 
 def _compare(verb: _Verbs) -> None:

@@ -8,7 +8,7 @@ from .. import dubbing
 from ..dubbing import DubOrder
 from ..jobs import BackgroundJob, ModalJobOperator
 from ..preferences import dub_python
-from ..properties import session_of, settings_of
+from ..properties import chosen_script, session_of, settings_of
 from ..reports import OperatorResult, explain, faults_reported, tell
 
 
@@ -48,16 +48,19 @@ CLASSES: tuple[type, ...] = (LIPSYNC_OT_dub,)
 
 
 def ordered_dub(context: bpy.types.Context) -> DubOrder:
-    """Return what is chosen in the panel, in plain values."""
+    """Return what is chosen in the panel, in plain values.
+
+    Raises:
+        ConfigError: If a text is wanted and none is there.
+    """
     settings = settings_of(context.scene)
     dub = settings.dub
     model, target, sound = (
         Path(bpy.path.abspath(path)) for path in (settings.model_path, dub.target, settings.sound_path)
     )
     output = Path(bpy.path.abspath(dub.output)) if dub.output else target.with_name(f"{target.stem}_{sound.stem}.mp4")
-    return DubOrder(
-        model, target, sound, output, dub.style, dub.length, dub.mark, dub.anyway, python=dub_python(context)
-    )
+    python, script = dub_python(context), chosen_script(context.scene)
+    return DubOrder(model, target, sound, output, dub.style, dub.length, dub.mark, dub.anyway, python, script)
 
 
 def missing_for_dub(context: bpy.types.Context) -> str:

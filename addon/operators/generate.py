@@ -9,7 +9,7 @@ from ..character_settings import plan_of
 from ..generation import BUILT_IN_MODEL, Order
 from ..jobs import BackgroundJob, ModalJobOperator
 from ..preferences import uses_worker
-from ..properties import TEXTURES, chosen_character, session_of, settings_of
+from ..properties import TEXTURES, chosen_character, chosen_script, session_of, settings_of
 from ..reports import OperatorResult, explain, faults_reported, tell
 from ..scene.sounds import Speech
 from ..scene.timeline import frame_rate
@@ -55,7 +55,11 @@ class LIPSYNC_OT_generate(ModalJobOperator):
 
 
 def ordered(context: bpy.types.Context) -> Order:
-    """Return what is chosen in the panel, in plain values."""
+    """Return what is chosen in the panel, in plain values.
+
+    Raises:
+        ConfigError: If a text is wanted and none is there.
+    """
     settings = settings_of(context.scene)
     is_file = settings.sound_source == "FILE"
     character = chosen_character(context) if settings.animate_character else None
@@ -68,6 +72,7 @@ def ordered(context: bpy.types.Context) -> Order:
         plan=plan_of(context.scene, character),
         texture=TEXTURES[settings.texture],
         is_cartoon=settings.look == "cartoon",
+        script=chosen_script(context.scene),
     )
 
 

@@ -30,12 +30,16 @@ class Speech:
         waveform: The sound.
         first_frame: The scene's frame at which it begins.
         file: The file to lay into the sequencer; None if a strip shows it already.
+        source: The file that the sound comes from, beside which its text may lie; None if it is packed.
+        skipped_seconds: How much of that file a strip leaves out at its beginning, s.
     """
 
     name: str
     waveform: Waveform
     first_frame: int
     file: Path | None
+    source: Path | None = None
+    skipped_seconds: float = 0.0
 
 
 def speech_from_file(scene: bpy.types.Scene, path: Path) -> Speech:
@@ -46,7 +50,7 @@ def speech_from_file(scene: bpy.types.Scene, path: Path) -> Speech:
     """
     channels, sample_rate = decode(path)
     waveform = speech_waveform(channels, sample_rate, str(path))
-    return Speech(path.stem, waveform, scene.frame_start, path)
+    return Speech(path.stem, waveform, scene.frame_start, path, path)
 
 
 def speech_from_strip(scene: bpy.types.Scene, name: str) -> Speech:
@@ -64,7 +68,9 @@ def speech_from_strip(scene: bpy.types.Scene, name: str) -> Speech:
     first = max(first, math.ceil(sound_start))
     samples = [round(max(0.0, frame - sound_start) / frame_rate(scene) * sample_rate) for frame in (first, end)]
     waveform = speech_waveform(channels[samples[0] : samples[1]], sample_rate, f"The strip {name!r}")
-    return Speech(strip.name, waveform, first, None)
+    packed = strip.sound.packed_file is not None
+    source = None if packed else Path(bpy.path.abspath(strip.sound.filepath, library=strip.sound.library))
+    return Speech(strip.name, waveform, first, None, source, samples[0] / sample_rate)
 
 
 def decode(path: Path) -> tuple[NDArray[np.float32], int]:

@@ -19,15 +19,16 @@ from numpy.typing import NDArray
 
 from ..arrays import BoolArray
 from ..audio.decoding import decode_sound
-from ..audio.waveform import Waveform, speech_waveform
+from ..audio.waveform import speech_waveform
 from ..capture.tracking import FaceTracker, track_face
 from ..capture.video import VideoFrame, count_frames, read_frames
 from ..errors import FormatError, VideoError
 from ..model.model_file import SpeechModel
 from ..model.runtimes import best_runtime
 from ..model.texture import TextureModel, Unlaid
+from ..phones.script import Script
 from ..progress import Progress, ignore_progress, part_of
-from ..synthesis import predict_codes
+from ..synthesis import predict
 from ..texture.lighting import Light
 from .cartoon import draw_cartoon
 from .composition import FaceInPicture, compose
@@ -55,6 +56,7 @@ class DubOptions:
         relight: Bring the predicted texture into the target's light.
         mark: Write a small visible mark into every picture.
         anyway: Dub the video even if it shows another person than the model's.
+        script: What is said, if that is known.
     """
 
     style: Style = "natural"
@@ -62,6 +64,7 @@ class DubOptions:
     relight: bool = True
     mark: bool = False
     anyway: bool = False
+    script: Script | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class DubReport:
             was changed.
         unlikeness: How far the target's face is from the model's, face units; see `OTHER_PERSON`.
         repeated: Whether the target was too short, and was shown back and forth or held.
+        remark: What became of the script, in one sentence; "" if there was none.
     """
 
     frames: int
@@ -82,6 +86,7 @@ class DubReport:
     lost: tuple[tuple[float, float], ...]
     unlikeness: float
     repeated: bool
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -137,13 +142,14 @@ def dub(
             f"{seen.face.unlikeness:.1%} of the eye distance); choose that speaker's model, or dub it anyway."
         )
     plan = schedule(seen.seconds, speech.duration, options.length)
-    faces = speaking_faces(model, seen, plan, speech, relight=options.relight)
+    spoken = predict(model, speech, plan.middles, script=options.script)
+    faces = speaking_faces(model, seen, plan, spoken.codes, relight=options.relight)
     pictures = _composed(faces, seen, plan, target, options, part_of(progress, _TRACKING_SHARE, 1.0))
     metadata = Provenance.of(model.description, target.name).metadata()
     write_film(output, pictures, heard, read_form(target), metadata)
     repeated = bool((np.diff(plan.frames) <= 0).any())
     lost = _stretches(~seen.face.usable, seen.seconds)
-    return DubReport(len(plan.frames), plan.end, lost, seen.face.unlikeness, repeated)
+    return DubReport(len(plan.frames), plan.end, lost, seen.face.unlikeness, repeated, spoken.remark)
 
 
 def texture_of(model: SpeechModel) -> TextureModel:
@@ -171,11 +177,10 @@ def look_at(path: Path, model: SpeechModel, tracker: FaceTracker, progress: Prog
 
 
 def speaking_faces(
-    model: SpeechModel, target: SeenTarget, plan: Schedule, speech: Waveform, *, relight: bool = True
+    model: SpeechModel, target: SeenTarget, plan: Schedule, codes: NDArray[np.float32], *, relight: bool = True
 ) -> Iterator[FaceInPicture]:
-    """Predict, place and light the face of each picture of a film."""
+    """Place and light the face of each picture of a film, whose codes are `(T, N)`."""
     texture = texture_of(model)
-    codes = predict_codes(model, speech, plan.middles)
     strength = fading_strength(target.face.usable)
     painted = texture.unlaid(codes, model.vertices(codes), best_runtime())
     first = 0

@@ -18,6 +18,7 @@ from ..errors import ConfigError
 from ..face.topology import face_triangles
 from ..model.model_file import SpeechModel
 from ..model.texture import TextureModel
+from ..phones.script import Script
 from ..progress import Progress, ignore_progress
 from ..synthesis import synthesize
 from ..texture.warping import rasterise
@@ -59,6 +60,7 @@ def film_head(
     output: Path,
     options: PortraitOptions | None = None,
     progress: Progress = ignore_progress,
+    script: Script | None = None,
 ) -> FaceAnimation:
     """Write a film of a model's head that says something.
 
@@ -68,6 +70,7 @@ def film_head(
         output: The film to write, `.mp4`; whole or not at all.
         options: How; the defaults if None.
         progress: Told the share done.
+        script: What is said, if that is known.
 
     Returns:
         What the face does in it.
@@ -80,7 +83,7 @@ def film_head(
     texture_of(model)
     heard = decode_sound(sound)
     speech = speech_waveform(heard.channels, heard.sample_rate, str(sound))
-    animation = synthesize(model, speech, options.fps)
+    animation = synthesize(model, speech, options.fps, script=script)
     form = FilmForm(Fraction(animation.fps).limit_denominator(1001), matrix=6)
     pictures = _pictures(model, animation, options, progress)
     write_film(output, pictures, heard, form, Provenance.of(model.description).metadata())

@@ -1,36 +1,63 @@
-"""Words laid onto a sound: when each phone of a known text is said, by the likeliest path through what is heard.
+"""Words laid onto a sound: when each phone of a known text is said, by the likeliest road through what is heard.
 
-The path is Viterbi's (Rabiner 1989, section III.B) through the classes of the words in order. Pauses and unexpected
-speech may lie between words, and words may be left out, each at a price; so a text that fits in part is laid on so.
+Pauses and unexpected speech may lie between words, and words may be left out, each at a price (`lattice`); so a text
+that fits in part is laid on in part. What a fitting phone should score is known from the model's own doubt: if it is
+right about how unsure it is, the phone that is said has the log-probability `sum(p log p)` on average. Words are
+judged, and speech outside the text is priced, against that. Any text can be laid onto any sound somehow, so each
+passage is believed only if it fits much better than decoys, which are its own words backwards and in another order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .classes import NO_SPEECH, class_index, class_indices, classes_of
+from ..arrays import FloatArray
+from .classes import NO_SPEECH, class_indices, classes_of
 from .evidence import PhoneEvidence
+from .lattice import Lattice, Road, build_lattice, likeliest_road
 from .phoneme import SILENCE, Phoneme
 
-_FILLER = 1.6  # nats per step that speech outside the text costs, beside the likeliest class
-_LEFT_OUT = 6.0  # nats that a word costs which the sound does not hold
-_PRIOR_SHARE = 0.5  # how far the frequency of a class is divided out of its probability
+_FILLER = 0.75  # nats per step that speech outside the text costs, beside what the phone that is said scores
+_PRIOR_SHARE = 0.75  # how far the frequency of a class is divided out of its probability
 _FAINTEST = -9.0  # log-probability below which nothing is believed: one deaf step must not forbid a word
-_TRUSTED = 0.55  # share of the words that must be heard for a text to be believed
-_HEARD = -1.9  # nats per step beside the likeliest class above which a word counts as heard
-_STAY, _STEP, _PAST_PAUSE, _PAST_WORD = range(4)  # ways into a state
+_PASSAGE = 40  # words that are believed, or not, together
+_DECOYS = 3
+_CERTAIN = (
+    2.2,
+    0.12,
+)  # nats beyond the decoys for which a passage is believed: for the root of its steps, and for each
+_LEAST_COVER = 0.25  # share of the speech that must be said as written for a text to be believed at all,
+_LEAST_SHARE, _GOOD_COVER = 0.1, 0.5  # with this share of the words, or this one of the speech
+_HEARD = -1.5  # nats per step, beside what a fitting phone scores, above which a word counts as heard
+
+_Spellings: TypeAlias = "list[list[list[int]]]"  # the pronunciations of a word: of phones, of classes
 
 
 @dataclass(frozen=True)
 class Word:
-    """A word and how it is pronounced: its phones in IPA, in order."""
+    """A word and how it is pronounced.
+
+    Attributes:
+        text: As it is written.
+        phones: Its phones in IPA, in order.
+        others: Other pronunciations; the sound chooses.
+    """
 
     text: str
     phones: tuple[str, ...]
+    others: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def pronunciations(self) -> tuple[tuple[str, ...], ...]:
+        """All of them, without those of no phones."""
+        return tuple(phones for phones in (self.phones, *self.others) if phones)
 
 
 @dataclass(frozen=True)
@@ -40,17 +67,19 @@ class AlignedWord:
     Attributes:
         text: The word.
         phonemes: Its phones with their times; empty if it was left out.
-        score: How well it is heard: mean log-probability beside the likeliest class, 0 at best, nats.
+        score: How well it is heard: mean log-probability of its phones, beside what those that are said score; nats.
+        is_certain: Whether the passage that it belongs to fits the sound much better than decoys do.
     """
 
     text: str
-    phonemes: tuple[Phoneme, ...]
-    score: float
+    phonemes: tuple[Phoneme, ...] = ()
+    score: float = _FAINTEST
+    is_certain: bool = False
 
     @property
     def is_heard(self) -> bool:
         """Whether the sound holds it."""
-        return bool(self.phonemes) and self.score > _HEARD
+        return self.is_certain and bool(self.phonemes) and self.score > _HEARD
 
 
 @dataclass(frozen=True)
@@ -60,10 +89,12 @@ class Alignment:
     Attributes:
         words: In the order of the text.
         duration: Of the sound, s.
+        speech_seconds: How much of it is speech.
     """
 
     words: tuple[AlignedWord, ...]
     duration: float
+    speech_seconds: float
 
     @property
     def share_heard(self) -> float:
@@ -72,8 +103,10 @@ class Alignment:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether the text is that of the sound."""
-        return self.share_heard >= _TRUSTED
+        """Whether the text, or a part of it, fills a good part of the speech; a word may be there by chance."""
+        spans = [word.phonemes[-1].end_seconds - word.phonemes[0].start_seconds for word in self.words if word.is_heard]
+        cover = sum(spans) / max(self.speech_seconds, 1e-3)
+        return cover >= _LEAST_COVER and (self.share_heard >= _LEAST_SHARE or cover >= _GOOD_COVER)
 
     def phonemes(self) -> tuple[Phoneme, ...]:
         """Return all phones of the words that are there, with pauses between them, from 0 to the end of the sound."""
@@ -88,116 +121,129 @@ class Alignment:
         return tuple(made)
 
 
-@dataclass(frozen=True)
-class _Graph:
-    """The states that a path goes through: for each word a pause, then its classes; a pause at the end.
-
-    Attributes:
-        classes: `(J,)` class of each state; that of silence for a pause.
-        is_pause: `(J,)`.
-        word: `(J,)` number of the word that a state belongs to; pauses belong to the word after them.
-        phone: `(J,)` number of the phone within its word, -1 for pauses.
-        word_before: `(J,)` for a pause, the pause before the word before it; -1 where there is none.
-    """
-
-    classes: NDArray[np.int64]
-    is_pause: NDArray[np.bool_]
-    word: NDArray[np.int64]
-    phone: NDArray[np.int64]
-    word_before: NDArray[np.int64]
-
-
 def align(words: Sequence[Word], evidence: PhoneEvidence) -> Alignment:
     """Lay words onto a sound.
 
     Args:
-        words: In the order in which they are said.
+        words: In the order in which they are said; those of no phones are left out.
         evidence: What is heard.
     """
     duration = len(evidence.log_probabilities) * evidence.step_seconds
-    if not words or not len(evidence.log_probabilities):
-        return Alignment(tuple(AlignedWord(word.text, (), _FAINTEST) for word in words), duration)
-    graph = _graph(words)
-    beside = evidence.log_probabilities - evidence.log_probabilities.max(axis=1, keepdims=True)
-    path = _likeliest_path(graph, _emissions(evidence.log_probabilities, graph))
-    found = [_aligned(number, word, graph, path, beside, evidence.step_seconds) for number, word in enumerate(words)]
-    return Alignment(tuple(found), duration)
+    said = [number for number, word in enumerate(words) if word.pronunciations]
+    found = [AlignedWord(word.text) for word in words]
+    if said and len(evidence.log_probabilities):
+        for number, aligned in zip(said, _found([words[number] for number in said], evidence), strict=True):
+            found[number] = aligned
+    silent = np.exp(evidence.log_probabilities[:, class_indices(NO_SPEECH)]).sum()
+    return Alignment(tuple(found), duration, duration - float(silent) * evidence.step_seconds)
 
 
-def _graph(words: Sequence[Word]) -> _Graph:
-    rows = list[tuple[int, bool, int, int, int]]()
-    pause_before, last_pause = -1, -1
+def _found(words: Sequence[Word], evidence: PhoneEvidence) -> Iterator[AlignedWord]:
+    spellings = [[_classes(phones) for phones in word.pronunciations] for word in words]
+    lattice = build_lattice(spellings)
+    heard = np.maximum(evidence.log_probabilities.astype(np.float64), _FAINTEST)
+    likelihoods = _likelihoods(heard)
+    states = likeliest_road(lattice, likelihoods.classes, likelihoods.pause).states
+    beside = heard - _of_the_said(heard, heard)[:, None]
+    spoken = np.flatnonzero(states >= 0)
+    starts = np.searchsorted(lattice.word[states[spoken]], np.arange(len(words) + 1))
+    certain = _certain_words(spellings, np.append(spoken, len(heard))[starts], likelihoods)
     for number, word in enumerate(words):
-        pause_before, last_pause = last_pause, len(rows)
-        rows.append((class_index(SILENCE), True, number, -1, pause_before))
-        for index, symbol in enumerate(word.phones):
-            rows += [(class_index(name), False, number, index, -1) for name in classes_of(symbol)]
-    rows.append((class_index(SILENCE), True, len(words), -1, last_pause))
-    classes, is_pause, words_of, phones, before = (np.array(column) for column in zip(*rows, strict=True))
-    return _Graph(classes, is_pause.astype(bool), words_of, phones, before)
+        steps = spoken[starts[number] : starts[number + 1]]
+        yield _aligned(word, lattice, states, steps, beside, evidence.step_seconds, bool(certain[number]))
 
 
-def _emissions(log_probabilities: NDArray[np.float32], graph: _Graph) -> NDArray[np.float32]:
-    """Return what each step says for each state, `(S, J)`: scaled likelihoods; pauses take silence or other speech."""
-    prior = np.exp(log_probabilities).mean(axis=0) + 1e-3
-    scaled = np.maximum(log_probabilities, _FAINTEST) - _PRIOR_SHARE * np.log(prior / prior.mean())
+@dataclass(frozen=True)
+class _Likelihoods:
+    """What each step says.
+
+    Attributes:
+        classes: `(S, K)` scaled log-likelihood of each class.
+        pause: `(S,)` that of a pause: of no speech, or of speech that the text lacks.
+    """
+
+    classes: NDArray[np.float64]
+    pause: NDArray[np.float64]
+
+
+def _certain_words(spellings: Sequence[_Spellings], first: NDArray[np.int64], heard: _Likelihoods) -> NDArray[np.bool_]:
+    """Return which words belong to passages that fit, `(W,)`.
+
+    Args:
+        spellings: Of each word.
+        first: `(W + 1,)` step at which each word begins, or the next that is said if it is left out.
+        heard: What each step says.
+    """
+    count = len(spellings)
+    bounds = np.linspace(0, count, 1 + -(-count // _PASSAGE)).round().astype(int)
+    certain = np.zeros(count, bool)
+    for low, high in pairwise(bounds):
+        start, end = 0 if low == 0 else int(first[low]), len(heard.pause) if high == count else int(first[high])
+        part = _Likelihoods(heard.classes[start:end], heard.pause[start:end])
+        certain[low:high] = end > start and _fits(spellings[low:high], part)
+    return certain
+
+
+def _fits(spellings: Sequence[_Spellings], heard: _Likelihoods) -> bool:
+    """Return whether words fit a stretch of sound much better than decoys of the same phones do."""
+    random = np.random.default_rng(0)
+
+    def road(words: Sequence[_Spellings]) -> Road:
+        return likeliest_road(build_lattice(words), heard.classes, heard.pause)
+
+    backwards = [[phones[::-1] for phones in word] for word in spellings]
+    decoys = [[backwards[n] for n in random.permutation(len(backwards))] for _ in range(_DECOYS)]
+    own = road(spellings)
+    lead = own.score - float(np.mean([road(decoy).score for decoy in decoys]))
+    steps = int((own.states >= 0).sum())
+    return lead > _CERTAIN[0] * math.sqrt(steps + 1) + _CERTAIN[1] * steps
+
+
+def _classes(phones: Sequence[str]) -> list[list[int]]:
+    return [[class_indices((name,))[0] for name in classes_of(phone)] for phone in phones]
+
+
+def _likelihoods(heard: FloatArray) -> _Likelihoods:
+    """Return what each step says, of log-probabilities `(S, K)`."""
+    prior = np.exp(heard).mean(axis=0) + 1e-3
+    scaled = heard - _PRIOR_SHARE * np.log(prior / prior.mean())
     quiet = np.logaddexp.reduce(scaled[:, class_indices(NO_SPEECH)], axis=1)
-    pause = np.maximum(quiet, scaled.max(axis=1) - _FILLER)
-    return np.asarray(np.where(graph.is_pause, pause[:, None], scaled[:, graph.classes]), np.float32)
+    pause = np.maximum(quiet, _of_the_said(scaled, heard) - _FILLER)
+    return _Likelihoods(scaled, pause)
 
 
-def _likeliest_path(graph: _Graph, emissions: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Return the state of every step, `(S,)`."""
-    steps, count = emissions.shape
-    after_pause = np.roll(graph.is_pause, 1) & ~graph.is_pause  # a word's first state may follow the last word directly
-    pauses = np.flatnonzero(graph.is_pause & (graph.word_before >= 0))
-    ways = np.zeros((steps, count), np.int8)
-    score = np.full(count, -np.inf, np.float32)
-    score[: 2 if count > 1 else 1] = emissions[0, :2]
-    score = _past_words(score, pauses, graph.word_before[pauses], ways[0])
-    for step in range(1, steps):
-        into = np.stack([score, _shifted(score, 1), np.where(after_pause, _shifted(score, 2), -np.inf)])
-        ways[step] = into.argmax(axis=0)
-        score = into.max(axis=0) + emissions[step]
-        score = _past_words(score, pauses, graph.word_before[pauses], ways[step])
-    return _traced(graph, ways, int(count - 1 if score[-1] >= score[-2] else count - 2))
-
-
-def _past_words(
-    score: NDArray[np.float32], pauses: NDArray[np.int64], before: NDArray[np.int64], ways: NDArray[np.int8]
-) -> NDArray[np.float32]:
-    """Let pauses be reached from the pause before the word before them, within one step, at the price of the word."""
-    for _ in range(2):  # two words in a row; more are left out one step after the other
-        leap = score[before] - _LEFT_OUT
-        better = leap > score[pauses]
-        score[pauses[better]] = leap[better]
-        ways[pauses[better]] = _PAST_WORD
-    return score
-
-
-def _shifted(score: NDArray[np.float32], by: int) -> NDArray[np.float32]:
-    return np.concatenate([np.full(by, -np.inf, np.float32), score[:-by]])[: len(score)]
-
-
-def _traced(graph: _Graph, ways: NDArray[np.int8], state: int) -> NDArray[np.int64]:
-    path = np.zeros(len(ways), np.int64)
-    for step in range(len(ways) - 1, -1, -1):
-        while ways[step, state] == _PAST_WORD:
-            state = int(graph.word_before[state])
-        path[step] = state
-        state -= int(ways[step, state])
-    return path
+def _of_the_said(scores: FloatArray, heard: FloatArray) -> NDArray[np.float64]:
+    """Return what the class that is said scores on average, `(S,)`, if it is as probable as it is heard."""
+    return np.asarray((np.exp(heard) * scores).sum(axis=1) / np.exp(heard).sum(axis=1), np.float64)
 
 
 def _aligned(
-    number: int, word: Word, graph: _Graph, path: NDArray[np.int64], beside: NDArray[np.float32], step: float
+    word: Word,
+    lattice: Lattice,
+    states: NDArray[np.int64],
+    steps: NDArray[np.int64],
+    beside: FloatArray,
+    step_seconds: float,
+    is_certain: bool,
 ) -> AlignedWord:
-    said = np.flatnonzero((graph.word[path] == number) & ~graph.is_pause[path])
-    if not len(said):
-        return AlignedWord(word.text, (), _FAINTEST)
-    phones = graph.phone[path[said]]
-    spans = [(word.phones[n], said[phones == n]) for n in np.unique(phones)]
-    phonemes = [Phoneme(symbol, (at[0] - 0.5) * step, (at[-1] + 0.5) * step) for symbol, at in spans]
-    score = float(np.maximum(beside[said, graph.classes[path[said]]], _FAINTEST).mean())
-    first = Phoneme(phonemes[0].symbol, max(0.0, phonemes[0].start_seconds), phonemes[0].end_seconds)
-    return AlignedWord(word.text, (first, *phonemes[1:]), score)
+    """Return a word that is said at some steps."""
+    if not len(steps):
+        return AlignedWord(word.text)
+    path = states[steps]
+    phones = word.pronunciations[int(lattice.spelling[path[0]])]
+    changes = np.flatnonzero(np.diff(lattice.phone[path])) + 1
+    inner = [_crossing(beside[steps[n] - 1 : steps[n] + 1, lattice.classes[path[n - 1 : n + 1]]]) for n in changes]
+    bounds = [steps[0] - 0.5, *(steps[changes] - 1 + inner), steps[-1] + 0.5]
+    times = [max(0.0, float(bound) * step_seconds) for bound in bounds]
+    phonemes = tuple(Phoneme(phones[n], start, end) for n, (start, end) in enumerate(pairwise(times)))
+    return AlignedWord(word.text, phonemes, float(beside[steps, lattice.classes[path]].mean()), is_certain)
+
+
+def _crossing(scores: FloatArray) -> float:
+    """Return when the second of two classes becomes the likelier, in steps from the first of two steps, 0.25 to 0.75.
+
+    Args:
+        scores: `(2, 2)` of each class (column) at each step (row).
+    """
+    lead = scores[:, 0] - scores[:, 1]
+    return float(np.clip(lead[0] / max(lead[0] - lead[1], 1e-6), 0.25, 0.75)) if lead[0] > 0 > lead[1] else 0.5

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import re
-from functools import cache
-from importlib import import_module
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..errors import ConfigError, MissingDependencyError
+from ..errors import ConfigError
 from .alignment import Word
+from .espeak import espeak_library
 
 DEFAULT_LANGUAGE = "en-us"
-_RETRIEVAL = 2  # espeak-ng's AUDIO_OUTPUT_SYNCHRONOUS: nothing is played
+# espeak-ng's speak_lib.h
 _UTF8 = 1
 _IPA_APART = 0x02 | ord("_") << 8  # IPA, a line between phones
-_MARKS = "ˈˌːˑ|'ʰ0123456789-"
+_MARKS = "ˈˌːˑ|'ʰ0123456789-."
 _LONGEST_TEXT = 100_000  # letters
+_CLAUSE = re.compile(r"[.,;:!?…。，、；：！？\n]+\s*")
+_REMARKS = re.compile(r"<[^<>]*>|\[[^\[\]]*\]|\{[^{}]*\}")  # of transcribers: noises, tags
+_SUBTITLE_TIMES = re.compile(r"^(?:\d+|WEBVTT.*|.*-->.*)$", re.MULTILINE)
 _WORD = re.compile(r"[\w'’]+(?:[.,]\d+)*")
 
 _SCRIPTS: tuple[tuple[str, str], ...] = (
@@ -76,11 +79,18 @@ def pronounce(text: str, language: str = "") -> tuple[Word, ...]:
             f"The text has {len(text)} letters, more than {_LONGEST_TEXT}; give the text of this line alone."
         )
     language = language or language_of(text)
-    espeak = _espeak()
+    espeak, _ = espeak_library()
     if espeak.espeak_SetVoiceByName(language.encode()) != 0:
         raise ConfigError(f"espeak-ng does not speak {language!r}; choose one such as en-us, en-gb, de, fr or cmn.")
-    words = [Word(word, _phones(espeak, word)) for word in _words(text, language)]
-    return tuple(word for word in words if word.phones)
+    clauses = _CLAUSE.split(plain_words(text))
+    return tuple(word for clause in clauses for word in _pronounced(espeak, _words(clause, language)))
+
+
+def plain_words(text: str) -> str:
+    """Return what is said of a text: without tags, remarks in square brackets, and the times of subtitles."""
+    if "-->" in text:
+        text = _SUBTITLE_TIMES.sub("", text)
+    return _REMARKS.sub(" ", text).replace("\0", " ")
 
 
 def _words(text: str, language: str) -> list[str]:
@@ -90,27 +100,31 @@ def _words(text: str, language: str) -> list[str]:
     return words
 
 
-def _phones(espeak: Any, word: str) -> tuple[str, ...]:
-    left, phones = ctypes.c_char_p(word.encode()), list[str]()
+def _pronounced(espeak: Any, words: Sequence[str]) -> Iterator[Word]:
+    """Yield the words of a clause as they are said in it and, where it is another way, alone."""
+    alone = [_joined(_groups(espeak, word)) for word in words]
+    together = _groups(espeak, " ".join(words)) if len(words) > 1 else []
+    if len(together) != len(words):  # words were joined, or a number is several
+        together = alone
+    for word, here, there in zip(words, together, alone, strict=True):
+        if here or there:
+            yield Word(word, here or there, (there,) if here and there and there != here else ())
+
+
+def _groups(espeak: Any, text: str) -> list[tuple[str, ...]]:
+    """Return the phones of each group that espeak-ng makes of a text: mostly of each word."""
+    left, groups = ctypes.c_char_p(text.encode()), list[tuple[str, ...]]()
     while left.value:
         said = espeak.espeak_TextToPhonemes(ctypes.byref(left), _UTF8, _IPA_APART)
-        phones += re.split(r"[_\s]+", re.sub(r"\([^)]*\)", "", said.decode("utf-8", "replace")))
+        spoken = re.sub(r"\([^)]*\)", "", said.decode("utf-8", "replace"))
+        groups += [_plain(group.split("_")) for group in spoken.split()]
+    return [group for group in groups if group]
+
+
+def _joined(groups: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(phone for group in groups for phone in group)
+
+
+def _plain(phones: Sequence[str]) -> tuple[str, ...]:
     plain = ("".join(sign for sign in phone if sign not in _MARKS) for phone in phones)
     return tuple(phone for phone in plain if phone)
-
-
-@cache
-def _espeak() -> Any:
-    """Load the library once."""
-    try:
-        espeakng_loader = import_module("espeakng_loader")
-    except ImportError as fault:
-        raise MissingDependencyError(
-            "A text is pronounced with espeak-ng, which is not here: run `pip install espeakng-loader`, or give a "
-            "TextGrid or a list of phones instead of the text."
-        ) from fault
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-    library.espeak_TextToPhonemes.argtypes = (ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int)
-    library.espeak_Initialize(_RETRIEVAL, 0, espeakng_loader.get_data_path().encode(), 0)
-    return library

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,15 @@ from pathlib import Path
 from ..errors import FormatError
 from .classes import ARPABET, BREATH
 from .phoneme import SILENCE, Phoneme
+from .written import read_written
 
 _PAUSES = frozenset(("", "sil", "sp", "pau", "h#", "<sil>", "<eps>", "_", "#"))
 _NOISES = frozenset(("spn", "nsn", "noise", "breath", "br", "<unk>", "<breath>"))
 _PHONE_TIERS = ("phones", "phone", "phonemes", "phoneme", "mau", "segments", "segment")
+_PLACE_IN_WORD = re.compile(r"_[BIES]$")  # which Kaldi adds to its phones
 _MOST_INTERVALS = 200_000
-_LARGEST_FILE = 50_000_000  # bytes
+# A quoted text, or a number that is a value: no part of `intervals [3]:`, of `item []:`, nor of a name.
+_VALUE = re.compile(r'"(?:[^"]|"")*"|(?<![\w.\[+-])[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.\]])')
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,8 @@ def read_tiers(path: Path) -> tuple[Tier, ...]:
         FormatError: If it is none, or its times do not rise.
     """
     try:
-        tiers = tuple(_tiers(list(_values(_text(path)))))
-    except (OSError, ValueError, IndexError, UnicodeError) as fault:
+        tiers = tuple(_tiers(list(_values(read_written(path)))))
+    except (ValueError, IndexError) as fault:
         raise FormatError(f"{path} is no TextGrid with an interval tier ({fault}); export it from Praat.") from fault
     if not tiers:
         raise FormatError(f"{path} is no TextGrid with an interval tier; export it from Praat.")
@@ -68,7 +72,7 @@ def read_textgrid(path: Path) -> tuple[Phoneme, ...]:
 
 def phone_symbol(name: str) -> str:
     """Return the IPA symbol of a phone as an aligner names it: `AH0`, `sil`, `spn`, `aj`, `tʃ`."""
-    plain = name.strip().rstrip("0123456789")
+    plain = _PLACE_IN_WORD.sub("", name.strip()).rstrip("0123456789")
     if plain.lower() in _PAUSES:
         return SILENCE
     if plain.lower() in _NOISES:
@@ -77,23 +81,13 @@ def phone_symbol(name: str) -> str:
     return known or plain
 
 
-def _text(path: Path) -> str:
-    if path.stat().st_size > _LARGEST_FILE:
-        raise ValueError("it is too large")
-    content = path.read_bytes()
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16")
-    return content.decode("utf-8-sig")
-
-
 def _values(text: str) -> Iterator[str]:
-    """Yield the numbers and quoted texts of a TextGrid, without the names of the long form; quotes stay on texts."""
-    for line in text.splitlines():
-        value = line.strip()
-        if not value.startswith('"'):
-            value = value.rpartition("=")[2].strip()
-        if value.startswith('"') or value.replace(".", "", 1).replace("-", "", 1).replace("e", "", 1).isdigit():
-            yield value
+    """Yield the numbers and quoted texts of a TextGrid, without the names of the long form; quotes stay on texts.
+
+    A text may run over several lines; a quote within it is written twice.
+    """
+    for found in _VALUE.finditer(text):
+        yield found.group()
 
 
 def _tiers(values: list[str]) -> Iterator[Tier]:
@@ -101,14 +95,22 @@ def _tiers(values: list[str]) -> Iterator[Tier]:
     place = 0
     while '"IntervalTier"' in values[place:]:
         place = values.index('"IntervalTier"', place)
-        name, count = values[place + 1].strip('"'), int(values[place + 4])
+        name, count = _unquoted(values[place + 1]), int(values[place + 4])
         if not 0 <= count <= _MOST_INTERVALS:
             raise ValueError(f"a tier of {count} intervals")
         place += 5
         cells = values[place : place + 3 * count]
+        if len(cells) < 3 * count:
+            raise ValueError(f"the tier {name!r} ends after {len(cells) // 3} of its {count} intervals")
         rows = zip(cells[0::3], cells[1::3], cells[2::3], strict=True)
-        yield Tier(name, tuple(Interval(float(a), float(b), text.strip('"').replace('""', '"')) for a, b, text in rows))
+        yield Tier(name, tuple(Interval(float(a), float(b), _unquoted(text)) for a, b, text in rows))
         place += 3 * count
+
+
+def _unquoted(value: str) -> str:
+    if not value.startswith('"'):
+        raise ValueError(f"{value} where a quoted text belongs")
+    return value[1:-1].replace('""', '"')
 
 
 def _check_times(path: Path, tier: Tier) -> None:

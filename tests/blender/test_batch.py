@@ -217,3 +217,33 @@ def test_a_failed_run_leaves_the_last_output_alone(
 
     assert code == 2
     assert output.read_bytes() == b"precious"
+
+
+def test_the_text_beside_a_sound_is_followed_and_the_run_says_so(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_wav(tmp_path / "line.wav", babble(1.0))
+    (tmp_path / "line.lab").write_text("0.0 0.4 a\n0.4 0.6 m\n0.6 1.0 a\n", encoding="utf-8")
+    (tmp_path / "line.txt").write_text("0.0 0.4 a\n0.4 0.6 m\n", encoding="utf-8")
+    options = ("--audio", tmp_path / "line.wav", "--save", tmp_path / "o.blend")
+
+    remarks = {
+        "line.txt is followed: 2 phones.": (),
+        "line.lab is followed: 3 phones.": ("--text", tmp_path / "line.lab"),
+        "The text is not followed: this model hears no phones": ("--text", "mama"),
+        "": ("--no-text",),
+    }
+    for remark, arguments in remarks.items():
+        assert run(*options, *arguments) == 0
+        said = capsys.readouterr().out
+        assert remark in said
+        assert "followed" in said or not remark
+    assert "followed" not in said
+
+
+def test_one_text_for_two_sounds_is_refused(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a.wav", "b.wav"):
+        write_wav(tmp_path / name, babble(0.2))
+    sounds = ("--audio", tmp_path / "a.wav", "--audio", tmp_path / "b.wav")
+    assert run(*sounds, "--save", tmp_path / "o.blend", "--text", "mama") == 2
+    assert "put each sound's text beside it" in capsys.readouterr().err

@@ -328,6 +328,39 @@ def test_a_strip_with_a_sub_frame_offset_speaks_later(ready: Any, model: SpeechM
 
 
 @needs_sound
+def test_the_phones_of_a_file_follow_a_strips_trim(ready: Any, part: Any) -> None:
+    Path(ready.sound_path).with_suffix(".txt").write_text("0.3 0.4 m\n0.4 0.9 a\n", encoding="utf-8")
+    strip_name = add_strip(ready.sound_path, 101)
+    sound_strips()[0].frame_offset_start = 5
+    speech = part("addon.scene.sounds").speech_from_strip(bpy.context.scene, strip_name)
+    assert speech.source == Path(ready.sound_path)
+    script = part("lipsync_core.phones.script").ScriptChoice().script_for(speech.source, speech.skipped_seconds)
+    assert script.phonemes[0].start_seconds == pytest.approx(0.1, abs=1e-3)
+
+
+def test_the_panel_takes_words_or_a_file_and_says_what_became_of_them(ready: Any, tmp_path: Path) -> None:
+    session = bpy.context.window_manager.lipsync3d
+    (tmp_path / "phones.lab").write_text("0.1 0.3 m\n0.3 0.9 a\n", encoding="utf-8")
+    ready.text_source, ready.text_path = "FILE", str(tmp_path / "phones.lab")
+    bpy.ops.lipsync3d.generate()
+    assert "phones.lab is followed: 2 phones." in session.message
+
+    ready.text_source, ready.text = "WORDS", "mama"
+    bpy.ops.lipsync3d.generate()
+    assert "The text is not followed: this model hears no phones" in session.message
+
+    ready.text = " "
+    before = state_of_file()
+    with pytest.raises(RuntimeError, match="There is no text"):
+        bpy.ops.lipsync3d.generate()
+    assert state_of_file() == before
+
+    ready.text_source = "NONE"
+    bpy.ops.lipsync3d.generate()
+    assert "followed" not in session.message
+
+
+@needs_sound
 def test_a_packed_sound_is_read_from_the_file_itself(ready: Any) -> None:
     strip_name = add_strip(ready.sound_path, 1)
     sound_strips()[0].sound.pack()

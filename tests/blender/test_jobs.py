@@ -46,6 +46,23 @@ def test_the_worker_makes_the_same_animation(part: Part, model_path: Path, sound
     np.testing.assert_allclose(animation.blendshapes, here.blendshapes, atol=1e-6)
 
 
+def test_the_worker_follows_the_script(part: Part, model_path: Path, sound_path: Path, tmp_path: Path) -> None:
+    generation, script = part("addon.generation"), part("lipsync_core.phones.script")
+    phones = tmp_path / "phones.lab"
+    phones.write_text("0.05 0.15 m\n0.15 0.2 a\n", encoding="utf-8")
+    order = generation.Order(
+        model=model_path, sound=sound_path, face_unit=0.09, script=script.ScriptChoice(str(phones))
+    )
+
+    job = generation.start_job(order, generation.read_speech(bpy.context, order), 25.0)
+    wait_for(job)
+    animation, _ = generation.finished_animation(job)
+    job.close()
+
+    assert animation.remark == "phones.lab is followed: 2 phones."
+    assert [gesture.kind for gesture in animation.gestures] == ["lips_closed"]
+
+
 def test_what_the_worker_finds_wrong_is_told(part: Part, tmp_path: Path, sound_path: Path) -> None:
     generation = part("addon.generation")
     order = generation.Order(model=tmp_path / "gone.lipsync3d", sound=sound_path, face_unit=0.09)

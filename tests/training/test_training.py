@@ -135,6 +135,25 @@ def test_animate_writes_a_live_link_take(run_folder: Path, tmp_path: Path) -> No
     assert max(float(row.split(",")[jaw]) for row in rows) > 0.05
 
 
+def test_animate_follows_the_phones_beside_the_sound_unless_told_otherwise(
+    tmp_path: Path, model_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_wav(tmp_path / "s.wav", babble(1.0, 9))
+    (tmp_path / "s.txt").write_text("0.2 0.5 m\n0.5 0.9 a\n", encoding="utf-8")
+    (tmp_path / "other.lab").write_text("0.2 0.5 m\n", encoding="utf-8")
+
+    def remark(*options: str) -> str:
+        command = ["animate", str(model_path), str(tmp_path / "s.wav"), "-o", str(tmp_path / "take.csv"), *options]
+        assert main(command) == 0
+        return capsys.readouterr().out.strip().splitlines()[-1]
+
+    assert remark() == "s.txt is followed: 2 phones."
+    assert remark("--text", str(tmp_path / "other.lab")) == "other.lab is followed: 1 phone."
+    assert remark("--no-text").endswith("frames a second")
+    assert main(["animate", str(model_path), str(tmp_path / "s.wav"), "-o", "o.csv", "--text", "gone.txt"]) == 2
+    assert "There is no file at gone.txt" in capsys.readouterr().err
+
+
 def test_evaluate_compares_with_a_regression(run_folder: Path, clip_path: Path, tmp_path: Path) -> None:
     model, figures = tmp_path / "m.lipsync3d", tmp_path / "f.json"
     main(["export", str(run_folder), "-o", str(model)])

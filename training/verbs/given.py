@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 from lipsync_core.capture.tracking import FaceTracker
 from lipsync_core.errors import FormatError
 from lipsync_core.model.model_file import NOT_STATED
+from lipsync_core.phones.espeak import espeak_library
+from lipsync_core.phones.script import Script, ScriptChoice
 
 if TYPE_CHECKING:
     from ..judges.syncnet import SyncNet
@@ -31,6 +34,25 @@ def warn_of_no_consent(consent: str, what: str) -> None:
             'give `prepare --consent "who agreed, how"`.',
             what,
         )
+
+
+def script(options: argparse.Namespace) -> Script | None:
+    """Return what is said in the sound, if that is known.
+
+    Raises:
+        MissingDependencyError: If words were given that nothing can pronounce: better now than after minutes of work.
+    """
+    choice = ScriptChoice(options.text or "", options.language, look_beside=not options.no_text)
+    found = choice.script_for(options.audio)
+    if found and found.words and not found.is_found:
+        espeak_library()
+    return found
+
+
+def say_remark(remark: str) -> None:
+    """Say what became of the script, if there was one."""
+    if remark:
+        print(remark)
 
 
 def tracker(landmarker: Path | None) -> FaceTracker:

@@ -32,11 +32,12 @@ def animate(options: argparse.Namespace) -> None:
     shaping = Shaping(options.intensity, smoothing=options.smoothing / 1000, delay=options.delay / 1000)
     life = LifeConfig(float("blinks" in options.life), float("eyes" in options.life), seed=options.seed)
     model = read_model(options.model)
-    speech = read_speech(options.audio)
+    speech, script = read_speech(options.audio), given.script(options)
     with progress_bar("animating") as report:
-        animation = worn(synthesize(model, speech, options.fps, report), shaping, life)
+        animation = worn(synthesize(model, speech, options.fps, report, script), shaping, life)
     writers[options.output.suffix](options.output, animation)
     print(f"{options.output}: {animation.frame_count} frames at {animation.fps:g} frames a second")
+    given.say_remark(animation.remark)
 
 
 def head(options: argparse.Namespace) -> None:
@@ -45,11 +46,13 @@ def head(options: argparse.Namespace) -> None:
 
     given.check_film_name(options.output)
     wanted = PortraitOptions(options.style, options.side, options.fps, options.mark)
+    script = given.script(options)
     model = read_model(options.model)
     given.warn_of_no_consent(model.description.consent, f"the model of {model.description.speaker}")
     with progress_bar("filming the head") as report:
-        animation = film_head(model, options.audio, options.output, wanted, report)
+        animation = film_head(model, options.audio, options.output, wanted, report, script)
     print(f"{options.output}: {animation.frame_count} frames at {animation.fps:g} frames a second")
+    given.say_remark(animation.remark)
 
 
 def dub(options: argparse.Namespace) -> None:
@@ -65,6 +68,7 @@ def dub(options: argparse.Namespace) -> None:
         relight=not options.no_relight,
         mark=options.mark,
         anyway=options.anyway,
+        script=given.script(options),
     )
     given.warn_of_no_consent(model.description.consent, f"the model of {model.description.speaker}")
     quiet = nullcontext() if options.verbose else quiet_native_code()
@@ -76,6 +80,7 @@ def dub(options: argparse.Namespace) -> None:
         print(json.dumps({"done": str(options.output), "report": asdict(result)}), flush=True)
         return
     print(f"{options.output}: {result.frames} frames, {result.seconds:.1f} s")
+    given.say_remark(result.remark)
     if result.repeated:
         print("the target is shorter than the speech; --keep-length, --loop-target and --hold-last say what to do")
     for start, end in result.lost:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from lipsync_core.arrays import FloatArray
 from lipsync_core.audio.waveform import Waveform
-from lipsync_core.errors import AudioError, MissingDependencyError
+from lipsync_core.errors import AudioError
+from lipsync_core.phones.espeak import espeak_library
 from lipsync_core.phones.phoneme import SILENCE, Phoneme
 
 REST_SECONDS = 0.3  # of closed mouth before and after each sentence
@@ -23,8 +23,6 @@ _HELD = 1e-3  # share of the peak under which a mouth is taken to be shut
 _LEAST_HOLD_SECONDS = 0.01
 
 # espeak-ng's speak_lib.h
-_AUDIO_OUTPUT_RETRIEVAL = 1
-_PHONEME_EVENTS_IN_IPA = 0b11
 _CHARS_UTF8 = 1
 _EVENT_LIST_TERMINATED, _EVENT_PHONEME = 0, 7
 _PARAMETER_RATE, _PARAMETER_PITCH, _PARAMETER_RANGE = 1, 3, 4
@@ -135,7 +133,7 @@ def _plain(name: str) -> str:
 
 def _synthesise(text: str, voice: Voice) -> tuple[NDArray[np.float32], list[tuple[str, int]], int]:
     """Return the samples, the name and first sample of each phoneme, and the sample rate."""
-    espeak, sample_rate = _espeak()
+    espeak, sample_rate = espeak_library()
     if espeak.espeak_SetVoiceByName(voice.name.encode()) != 0:
         raise AudioError(f"espeak-ng has no voice {voice.name}; choose one such as en-us or en-gb+f2.")
     settings = {
@@ -166,17 +164,3 @@ def _synthesise(text: str, voice: Voice) -> tuple[NDArray[np.float32], list[tupl
     if not pieces or not any(_plain(name) for name, _ in onsets):
         raise AudioError(f"There is nothing to say in {text!r}; write a sentence.")
     return np.concatenate(pieces).astype(np.float32), onsets, sample_rate
-
-
-@cache
-def _espeak() -> tuple[Any, int]:
-    """Load the library once; return it and its sample rate, Hz."""
-    try:
-        import espeakng_loader
-    except ImportError as fault:
-        raise MissingDependencyError(
-            "The virtual speaker speaks with espeak-ng; run `pip install espeakng-loader`."
-        ) from fault
-    library = ctypes.CDLL(espeakng_loader.get_library_path())
-    folder = espeakng_loader.get_data_path().encode()
-    return library, library.espeak_Initialize(_AUDIO_OUTPUT_RETRIEVAL, 0, folder, _PHONEME_EVENTS_IN_IPA)
