@@ -74,7 +74,8 @@ def fits(model: SpeechModel, config: ModelConfig) -> bool:
     """Tell whether a network of this configuration can start from a model's encoder, one that heard rumble included."""
     width = model.encoder_weights["entry.weight"].shape[-1] if "entry.weight" in model.encoder_weights else 0
     features = replace(model.features, rumble=False)
-    return (model.encoder, features, width) == (encoder_spec(config), feature_spec(config), config.width)
+    encoder, wanted = (replace(spec, phones=()) for spec in (model.encoder, encoder_spec(config)))
+    return (encoder, features, width) == (wanted, feature_spec(config), config.width)
 
 
 def start_from(model: SpeechModel, network: SpeakerNetwork, footage: Footage, config: ModelConfig) -> None:
@@ -100,12 +101,15 @@ def start_from(model: SpeechModel, network: SpeakerNetwork, footage: Footage, co
 
 
 def load_encoder(encoder: TrackEncoder, weights: Mapping[str, Array]) -> None:
-    """Put exported weights back, as the export wrote them; the batch norms' statistics become 0 and 1."""
+    """Put exported weights back, as the export wrote them; the batch norms' statistics become 0 and 1.
+
+    A head for phones that the weights lack stays as it is.
+    """
     with torch.no_grad():
         encoder.band_mean.copy_(torch.from_numpy(weights["band_mean"]))
         encoder.band_deviation.copy_(torch.from_numpy(weights["band_deviation"]))
         for name, layer in encoder.named_modules():
-            if isinstance(layer, nn.Conv1d | nn.Linear | nn.BatchNorm1d):
+            if isinstance(layer, nn.Conv1d | nn.Linear | nn.BatchNorm1d) and f"{name}.weight" in weights:
                 weight = torch.from_numpy(weights[f"{name}.weight"].copy())
                 layer.weight.copy_(weight.permute(*reversed(range(weight.ndim))))
                 layer.get_parameter("bias").copy_(torch.from_numpy(weights[f"{name}.bias"]))
