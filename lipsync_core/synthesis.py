@@ -107,7 +107,7 @@ def predict(
     face = (model.neutral, model.base, model.shapes)
     phones = _evidence(encoded.phones, model, waveform.duration) if model.encoder.phones else None
     followed = follow(script, phones, waveform.duration) if script else None
-    gestures = gestures_heard(phones) if phones else gestures_seen(codes, seconds, face)
+    gestures = gestures_heard(phones) if phones else gestures_seen(codes, seconds, face, model.closure_gap)
     if followed and (phones or followed.gestures):
         gestures = followed.gestures
     remark = followed.remark if followed else ""

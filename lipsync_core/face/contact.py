@@ -21,7 +21,6 @@ REST_FADE_SECONDS = 0.15
 _GAPS: dict[GestureKind, float] = {"lip_to_teeth": 0.05, "lips_closed": 0.004}
 """Lip gap of each contact, share of the mouth's width: the lower lip under the upper incisors; and closed lips, which
 measure 0.1 to 0.4 % in film."""
-_NEAR = 0.07  # share of the mouth's width under which a predicted gap between openings is a closure
 _DEEPEST = 0.01  # share of the mouth's width above the smallest gap that the contact lasts
 _LONGEST_CLOSURE_SECONDS = 0.4
 _PARTED = 0.02  # share of the mouth's width from which on a neutral face's lips do not touch
@@ -94,7 +93,7 @@ def with_contacts(
 
 
 def gestures_seen(
-    codes: FloatArray, seconds: NDArray[np.float64], face: tuple[FloatArray, FloatArray, FloatArray]
+    codes: FloatArray, seconds: NDArray[np.float64], face: tuple[FloatArray, FloatArray, FloatArray], near: float
 ) -> tuple[Gesture, ...]:
     """Decide on closures from a predicted motion itself: where the lips come near each other between two openings.
 
@@ -105,12 +104,15 @@ def gestures_seen(
         codes: `(T, N)`.
         seconds: `(T,)` when, s.
         face: As in `with_contacts`.
+        near: Share of the mouth's width under which lips are near each other.
     """
+    if near <= 0:
+        return ()
     neutral, base, shapes = face
     middle = len(UPPER_INNER_LIP) // 2 - 1
     gap = (_inner_gaps(base) + codes @ _inner_gaps(shapes))[:, middle] / mouth_width(neutral)
-    near = np.concatenate([[False], gap < _NEAR, [False]])
-    starts, ends = (np.flatnonzero(np.diff(near.astype(np.int8)) == step) for step in (1, -1))
+    met = np.concatenate([[False], gap < near, [False]])
+    starts, ends = (np.flatnonzero(np.diff(met.astype(np.int8)) == step) for step in (1, -1))
     made = []
     for first, last in zip(starts, ends, strict=True):
         deepest = gap[first:last] <= gap[first:last].min() + _DEEPEST

